@@ -1,0 +1,119 @@
+// Lint rules: typescript-eslint's strict set, and the direction of imports between the folders of src/ (docs/architecture.md).
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/** What each folder of src/ may import besides itself. Nothing else may be imported; the way of an event reads left to right. */
+const LAYERS = {
+  lib: [],
+  errors: ['lib'],
+  config: ['lib', 'errors'],
+  observability: ['lib', 'errors', 'config'],
+  wire: ['lib', 'errors'],
+  events: ['lib', 'errors', 'config'],
+  store: ['lib', 'errors', 'config', 'events', 'observability'],
+  catalog: ['lib', 'errors', 'config', 'events', 'observability'],
+  packages: ['lib', 'errors', 'config', 'events', 'observability'],
+  collector: ['lib', 'errors', 'config', 'observability', 'wire', 'events', 'store', 'catalog'],
+  exports: ['lib', 'errors', 'config', 'observability', 'events', 'store', 'catalog', 'packages'],
+  client: ['lib', 'errors', 'events'],
+  http: [
+    'lib',
+    'errors',
+    'config',
+    'observability',
+    'wire',
+    'events',
+    'store',
+    'catalog',
+    'packages',
+    'collector',
+    'exports',
+  ],
+  commands: [
+    'lib',
+    'errors',
+    'config',
+    'observability',
+    'wire',
+    'events',
+    'store',
+    'catalog',
+    'packages',
+    'collector',
+    'exports',
+    'client',
+    'system',
+  ],
+};
+
+const layerRules = Object.entries(LAYERS).map(([folder, allowed]) => {
+  const banned = Object.keys(LAYERS).filter((other) => other !== folder && !allowed.includes(other));
+  const patterns = banned.map((other) => ({
+    regex: `^\\.\\.?/(\\.\\./)*${other}/`,
+    message: `src/${folder} may not import src/${other}.`,
+  }));
+  if (!allowed.includes('system'))
+    patterns.push({ regex: '(^|/)(system|cli)\\.ts$', message: `src/${folder} may not import the composition root.` });
+  return {
+    files: [`src/${folder}/**/*.ts`],
+    ignores: ['**/*.test.ts'],
+    rules: { 'no-restricted-imports': ['error', { patterns }] },
+  };
+});
+
+export default tseslint.config(
+  { ignores: ['dist/**', 'node_modules/**', 'data/**', 'bench/node_modules/**', 'test/data/**'] },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/consistent-type-definitions': 'off', // interface for what has methods, type for data (CONTRIBUTING.md)
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-non-null-assertion': 'off', // index access is checked (noUncheckedIndexedAccess); `!` marks a bound shown just above
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/prefer-literal-enum-member': 'off',
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'TSEnumDeclaration', message: 'Use an `as const` object and a union type.' },
+        { selector: "CallExpression[callee.property.name='pipe']", message: 'Use pipeline of node:stream/promises.' },
+        {
+          selector: "CallExpression[callee.object.name='process'][callee.property.name='exit']",
+          message: 'Only src/cli.ts ends the process.',
+        },
+      ],
+    },
+  },
+  { files: ['src/cli.ts', 'scripts/**/*.ts', 'bench/**/*.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  {
+    files: ['**/*.test.ts', 'test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        {
+          allowForKnownSafeCalls: [
+            { from: 'package', package: 'node:test', name: ['test', 'describe', 'it', 'suite'] },
+          ],
+        },
+      ],
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+    },
+  },
+  {
+    files: ['**/*.cjs'],
+    languageOptions: {
+      sourceType: 'commonjs',
+      globals: {
+        require: 'readonly',
+        process: 'readonly',
+        console: 'readonly',
+        __dirname: 'readonly',
+        module: 'readonly',
+      },
+    },
+  },
+  ...layerRules,
+);

@@ -1,0 +1,189 @@
+/**
+ * The catalog: who (projects, tokens), what (manifests, packages) and when (export tasks); never an event's body.
+ *
+ * Several processes of one machine share it: the server and the CLI. What one has committed, the next call of any other sees.
+ * Implementations: `sqlite-catalog.ts` (node:sqlite, one machine).
+ */
+import type { DataType } from '../events/data-types.ts';
+import type { Hour, HourRange } from '../events/hour.ts';
+
+/** One customer's data and the keys to it. */
+export type Project = {
+  /** Public id in collector and export paths: `[0-9A-Za-z-]{1,64}`. */
+  readonly ai: string;
+  /** Eight letters and digits; called `project` in the token call. */
+  readonly uid: string;
+  /** Public key, sent as X-Client-Id. */
+  readonly clientId: string;
+  /** Key of the token call's HMAC-SHA256. Kept readable, because an HMAC cannot be checked against a hash. */
+  readonly secret: string;
+  readonly name: string;
+  /** Hours that end after this instant can be exported. */
+  readonly exportEnabledAtMs: number;
+  readonly createdAtMs: number;
+};
+
+export interface ProjectTable {
+  /** Stores a project; durable and visible to every process when it returns. @throws AppError project_exists */
+  create(project: Project): Promise<void>;
+  /** Lists all projects, oldest first. */
+  list(): Promise<readonly Project[]>;
+  /** Finds a project by its ai. Synchronous, from memory, and never older than the last commit of any process. */
+  findByAi(ai: string): Project | undefined;
+  /** Finds a project by its uid. As fresh as `findByAi`. */
+  findByUid(uid: string): Project | undefined;
+}
+
+export interface TokenTable {
+  /**
+   * Makes a token: 64 letters and digits, stored only as a SHA-256 hash, living 30 days. Older tokens of the project go on
+   * living, but only the newest 20 do.
+   */
+  create(ai: string, nowMs: number): Promise<string>;
+  /** Finds the project that a living token belongs to; undefined when there is none. */
+  findProject(token: string, nowMs: number): Promise<Project | undefined>;
+}
+
+export type TaskStatus = 'pending' | 'running' | 'finished' | 'failed';
+
+/** The export of one project's hour. There is at most one task for a project and hour; an import makes it pending again. */
+export type ExportTask = {
+  readonly ai: string;
+  readonly hour: Hour;
+  readonly status: TaskStatus;
+  /** Tries begun since the task last became pending. */
+  readonly attempts: number;
+  /** Not claimed before this instant. */
+  readonly runAtMs: number;
+  /** What went wrong last, in a sentence a person can act on; null when nothing did. */
+  readonly error: string | null;
+};
+
+/** A task that this process may work on until the lease ends. `leaseId` is new with every claim. */
+export type ClaimedTask = ExportTask & { readonly leaseId: string };
+
+export interface TaskTable {
+  /** Makes a pending task for each hour of the range that has none for this project. Returns how many were made. */
+  ensure(ai: string, hours: HourRange, nowMs: number): Promise<number>;
+  /** Makes the tasks of these hours pending again, or for the first time, with no attempts; a running one loses its lease. */
+  restart(ai: string, hours: readonly Hour[], nowMs: number): Promise<void>;
+  /**
+   * Takes the oldest due task (by hour) that is pending, or running with an ended lease, and counts an attempt.
+   * With `ai` and `hours` only tasks of these are taken. Undefined when none is due.
+   */
+  claim(claim: {
+    readonly nowMs: number;
+    readonly leaseMs: number;
+    readonly ai?: string;
+    readonly hours?: readonly Hour[];
+  }): Promise<ClaimedTask | undefined>;
+  /** Makes the lease last until `untilMs`. False when the lease is no longer this caller's: it must stop its work. */
+  extend(task: ClaimedTask, untilMs: number): Promise<boolean>;
+  /** Gives a failed try back: pending again from `runAtMs`. Does nothing when the lease is lost. */
+  retryLater(task: ClaimedTask, runAtMs: number, error: string): Promise<void>;
+  /** Ends a task for good: status failed. Does nothing when the lease is lost. */
+  fail(task: ClaimedTask, error: string): Promise<void>;
+  /** Lists the tasks of a project in a range of hours, in hour order. */
+  list(ai: string, hours: HourRange): Promise<readonly ExportTask[]>;
+  /** Counts all tasks by status, for /metrics. */
+  countByStatus(): Promise<Readonly<Record<TaskStatus, number>>>;
+  /** Deletes the tasks of hours before this one. */
+  deleteBefore(hour: Hour): Promise<void>;
+}
+
+/** One published package, as the manifest describes it. */
+export type PackageEntry = {
+  readonly dataType: DataType;
+  /** Place among the packages of its data type and hour, from 0. */
+  readonly part: number;
+  /** File name, `part-00000-{uuid}-c000.csv.gz`. */
+  readonly name: string;
+  /** Where the package store keeps it. */
+  readonly key: string;
+  readonly rows: number;
+  /** Compressed bytes. */
+  readonly bytes: number;
+  /** Hex MD5 of the compressed file. */
+  readonly md5: string;
+  /** Hex SHA-256 of the compressed file. */
+  readonly sha256: string;
+  /** Hex SHA-256 of the uncompressed CSV, header line included; the same on every codec. */
+  readonly csvSha256: string;
+};
+
+/** What a manifest says besides its packages; the exporter fills it, the catalog keeps it as it is. */
+export type ManifestFacts = {
+  readonly schemaVersion: 1;
+  /** The compressor whose bytes these are, such as `isa-l 2.30.0 level 1`. */
+  readonly codec: string;
+  /** Rows by data type: exported, and removed as duplicates. */
+  readonly rows: Readonly<Partial<Record<DataType, { readonly exported: number; readonly duplicates: number }>>>;
+};
+
+/** One published revision of one project's hour. */
+export type Manifest = {
+  readonly ai: string;
+  readonly hour: Hour;
+  /** 1 for the first publication of the hour, then counting up. */
+  readonly revision: number;
+  /** Place in the project's publication log, from 1. */
+  readonly seq: number;
+  /** Hex hash of the log's entry before this one; 64 zeros for the first. */
+  readonly prev: string;
+  /** Hex SHA-256 of this entry. */
+  readonly hash: string;
+  /** Hex Ed25519 signature of `hash` by the server's key. */
+  readonly signature: string;
+  readonly publishedAtMs: number;
+  readonly facts: ManifestFacts;
+  readonly packages: readonly PackageEntry[];
+};
+
+/** A package together with the hour and revision it was published in. */
+export type PublishedPackage = PackageEntry & { readonly ai: string; readonly hour: Hour; readonly revision: number };
+
+export interface ManifestTable {
+  /**
+   * Publishes the next revision of a claimed task's hour and finishes the task, all in one transaction: packages become visible
+   * together. `revision` must be the one that `nextRevision` gave. Returns undefined, changing nothing, when the lease was lost.
+   */
+  publish(
+    task: ClaimedTask,
+    draft: {
+      readonly revision: number;
+      readonly facts: ManifestFacts;
+      readonly packages: readonly PackageEntry[];
+      readonly nowMs: number;
+    },
+  ): Promise<Manifest | undefined>;
+  /** Gives the revision that the next publication of this hour will have. */
+  nextRevision(ai: string, hour: Hour): Promise<number>;
+  /** Reads the newest revision of an hour. */
+  newest(ai: string, hour: Hour): Promise<Manifest | undefined>;
+  /** Lists the packages of the newest revisions of these hours, in order of hour, data type and part. */
+  listPackages(ai: string, hours: HourRange, dataType?: DataType): Promise<readonly PublishedPackage[]>;
+  /** Finds a package by what its link says, in any revision still kept. */
+  findPackage(ai: string, hour: Hour, dataType: DataType, name: string): Promise<PublishedPackage | undefined>;
+  /** Deletes manifests' packages of hours before this one and returns their keys; the publication log itself stays. */
+  deletePackagesBefore(hour: Hour): Promise<readonly string[]>;
+}
+
+export interface Catalog {
+  readonly projects: ProjectTable;
+  readonly tokens: TokenTable;
+  readonly tasks: TaskTable;
+  readonly manifests: ManifestTable;
+  /** The server's keys, made once per data directory. Signing keys never leave the process but in backups. */
+  readonly serverKeys: ServerKeys;
+  /** Closes the connection; later calls throw. */
+  close(): Promise<void>;
+}
+
+export type ServerKeys = {
+  /** Key of the links' HMAC-SHA256. */
+  readonly linkKey: Buffer;
+  /** Ed25519 private key, PKCS #8 PEM. */
+  readonly signingKeyPem: string;
+  /** Ed25519 public key, SPKI PEM. */
+  readonly publicKeyPem: string;
+};

@@ -1,0 +1,54 @@
+/**
+ * Every error a person or a client can meet: its stable code, its HTTP status, and what to do about it.
+ *
+ * docs/errors.md is made from this table. Codes are never renamed; a message may change.
+ */
+export const ERROR_CATALOGUE = {
+  // What a client sent
+  bad_request: { status: 400, advice: 'Correct the request as the message says.' },
+  undecodable_body: {
+    status: 400,
+    advice: 'Send a JSON array of events, plain or in the coding that the codec headers name (docs/wire-codings.md).',
+  },
+  too_deep: { status: 400, advice: 'Send events nested at most 64 levels deep.' },
+  unauthorized: { status: 401, advice: 'Ask for a new token with POST /auth/token and send it in Authorization.' },
+  link_refused: { status: 403, advice: 'Ask the export call for a fresh link; links expire and may not be changed.' },
+  unknown_project: { status: 404, advice: 'Use the ai that `tidegate project list` shows.' },
+  not_found: { status: 404, advice: 'Check the path against docs/api.md.' },
+  method_not_allowed: { status: 405, advice: 'Use the method that docs/api.md gives for this path.' },
+  package_gone: { status: 410, advice: 'The package was removed by retention or erasure; ask the export call again.' },
+  too_large: { status: 413, advice: 'Send smaller batches: at most 8 MiB on the wire and 64 MiB decoded.' },
+  too_many_requests: { status: 429, advice: 'Wait as long as Retry-After says.' },
+  // What the server could not do
+  internal: { status: 500, advice: 'Look at the server log for this request id.' },
+  overloaded: {
+    status: 503,
+    advice: 'Try again as Retry-After says; the server holds as many bytes in flight as it may.',
+  },
+  store_unavailable: {
+    status: 503,
+    advice: 'Try again as Retry-After says; the operator should look at /readyz and the disk.',
+  },
+  // What an operator asked for
+  project_exists: { status: 409, advice: 'Choose another ai or uid, or use the project that has it.' },
+  hour_open: { status: 409, advice: 'Import only into hours that have ended.' },
+  hour_holds_rows: {
+    status: 409,
+    advice: 'Import only into hours without rows; this hour already has a manifest with rows.',
+  },
+  hour_out_of_range: { status: 409, advice: 'Import hours after exportEnabledAt and within retention.' },
+  import_invalid: { status: 400, advice: 'Correct the named line; nothing of this import was taken.' },
+  // What the disk held
+  store_corrupt: {
+    status: 500,
+    advice: 'Restore the named file from a backup, or keep it and report it; no rows of it were exported.',
+  },
+  format_too_new: {
+    status: 500,
+    advice: 'Run the version of tidegate that wrote this data directory, or a newer one.',
+  },
+  data_directory: { status: 500, advice: 'Give --data a directory that this user can write.' },
+} as const satisfies Record<string, { status: number; advice: string }>;
+
+/** A stable name of one kind of error. */
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
