@@ -15,6 +15,7 @@ const LAYERS = {
   packages: ['lib', 'errors', 'config', 'events', 'observability'],
   collector: ['lib', 'errors', 'config', 'observability', 'wire', 'events', 'store', 'catalog'],
   exports: ['lib', 'errors', 'config', 'observability', 'events', 'store', 'catalog', 'packages'],
+  imports: ['lib', 'errors', 'config', 'observability', 'wire', 'events', 'store', 'catalog', 'exports'],
   client: ['lib', 'errors', 'events'],
   http: [
     'lib',
@@ -41,6 +42,7 @@ const LAYERS = {
     'packages',
     'collector',
     'exports',
+    'imports',
     'client',
     'system',
   ],
@@ -73,8 +75,9 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-non-null-assertion': 'off', // index access is checked (noUncheckedIndexedAccess); `!` marks a bound shown just above
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
-      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true }],
       '@typescript-eslint/prefer-literal-enum-member': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_', argsIgnorePattern: '^_' }],
       'no-restricted-syntax': [
         'error',
         { selector: 'TSEnumDeclaration', message: 'Use an `as const` object and a union type.' },

@@ -2,7 +2,7 @@
  * The catalog: who (projects, tokens), what (manifests, packages) and when (export tasks); never an event's body.
  *
  * Several processes of one machine share it: the server and the CLI. What one has committed, the next call of any other sees.
- * Implementations: `sqlite-catalog.ts` (node:sqlite, one machine).
+ * Implementations: `open-catalog.ts` (node:sqlite, one machine).
  */
 import type { DataType } from '../events/data-types.ts';
 import type { Hour, HourRange } from '../events/hour.ts';
@@ -24,7 +24,10 @@ export type Project = {
 };
 
 export interface ProjectTable {
-  /** Stores a project; durable and visible to every process when it returns. @throws AppError project_exists */
+  /**
+   * Stores a project; durable and visible to every process when it returns.
+   * @throws AppError project_exists when another has its ai or uid; bad_request when a key is malformed
+   */
   create(project: Project): Promise<void>;
   /** Lists all projects, oldest first. */
   list(): Promise<readonly Project[]>;
@@ -38,6 +41,7 @@ export interface TokenTable {
   /**
    * Makes a token: 64 letters and digits, stored only as a SHA-256 hash, living 30 days. Older tokens of the project go on
    * living, but only the newest 20 do.
+   * @throws AppError unknown_project
    */
   create(ai: string, nowMs: number): Promise<string>;
   /** Finds the project that a living token belongs to; undefined when there is none. */
@@ -146,6 +150,7 @@ export interface ManifestTable {
   /**
    * Publishes the next revision of a claimed task's hour and finishes the task, all in one transaction: packages become visible
    * together. `revision` must be the one that `nextRevision` gave. Returns undefined, changing nothing, when the lease was lost.
+   * @throws AppError internal, changing nothing, when `revision` is not the next
    */
   publish(
     task: ClaimedTask,
@@ -158,7 +163,7 @@ export interface ManifestTable {
   ): Promise<Manifest | undefined>;
   /** Gives the revision that the next publication of this hour will have. */
   nextRevision(ai: string, hour: Hour): Promise<number>;
-  /** Reads the newest revision of an hour. */
+  /** Reads the newest revision of an hour; undefined when there is none, or retention has deleted it. */
   newest(ai: string, hour: Hour): Promise<Manifest | undefined>;
   /** Lists the packages of the newest revisions of these hours, in order of hour, data type and part. */
   listPackages(ai: string, hours: HourRange, dataType?: DataType): Promise<readonly PublishedPackage[]>;

@@ -1,0 +1,215 @@
+/**
+ * Manifests: what each published revision of a project's hour holds.
+ *
+ * Publishing is one transaction: the task is finished, the log gets its entry, the manifest and its packages appear; all of it or
+ * nothing. It begins by finishing the task under its lease id, so a worker that lost its lease publishes nothing, however late.
+ *
+ * Rows are never changed. Retention deletes the manifests and packages of old hours, and leaves the entries of the log.
+ */
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import type { ExpressionBuilder } from 'kysely';
+import { AppError } from '../errors/app-error.ts';
+import type { DataType } from '../events/data-types.ts';
+import { hourFromInteger, type Hour, type HourRange } from '../events/hour.ts';
+import type { CatalogDatabase, CatalogTransaction } from './catalog-database.ts';
+import type { CatalogSchema } from './catalog-schema.ts';
+import type { ClaimedTask, Manifest, ManifestFacts, ManifestTable, PublishedPackage } from './catalog.ts';
+import {
+  codeOf,
+  insertPackages,
+  PACKAGE_COLUMNS,
+  packageOf,
+  type SelectedPackage,
+  sortPackages,
+} from './package-rows.ts';
+import { buildManifestContent, hashManifestContent, signManifestHash } from './public-manifest.ts';
+import { appendPublication, readLogEnd, readNextRevision } from './publication-log.ts';
+import { finishTask } from './task-table.ts';
+
+type ManifestDraft = Parameters<ManifestTable['publish']>[1];
+
+/** The manifest table of a SQL catalog. */
+export class SqlManifestTable implements ManifestTable {
+  readonly #database: CatalogDatabase;
+  readonly #signingKey: KeyObject;
+
+  constructor(database: CatalogDatabase, signingKeyPem: string) {
+    this.#database = database;
+    this.#signingKey = createPrivateKey(signingKeyPem);
+  }
+
+  publish(task: ClaimedTask, draft: ManifestDraft): Promise<Manifest | undefined> {
+    const factsText = JSON.stringify(draft.facts);
+    return this.#database.write(async (transaction) => {
+      if (!(await finishTask(transaction, task))) return undefined;
+      await refuseOtherRevision(transaction, task, draft.revision);
+      const manifest = this.#sign({
+        ai: task.ai,
+        hour: task.hour,
+        revision: draft.revision,
+        ...(await readLogEnd(transaction, task.ai)),
+        publishedAtMs: draft.nowMs,
+        facts: readFacts(factsText),
+        packages: sortPackages(draft.packages),
+      });
+      await appendPublication(transaction, manifest);
+      const { ai, hour, revision } = manifest;
+      await transaction.insertInto('manifest').values({ ai, hour, revision, facts: factsText }).execute();
+      await insertPackages(transaction, manifest);
+      return manifest;
+    });
+  }
+
+  nextRevision(ai: string, hour: Hour): Promise<number> {
+    return readNextRevision(this.#database.reader, ai, hour);
+  }
+
+  async newest(ai: string, hour: Hour): Promise<Manifest | undefined> {
+    // One statement, so that retention cannot take the packages between two and leave a manifest that lacks them.
+    const rows = await this.#database.reader
+      .selectFrom('manifest')
+      .innerJoin('publication', (join) =>
+        join
+          .onRef('publication.ai', '=', 'manifest.ai')
+          .onRef('publication.hour', '=', 'manifest.hour')
+          .onRef('publication.revision', '=', 'manifest.revision'),
+      )
+      .leftJoin('package', (join) =>
+        join
+          .onRef('package.ai', '=', 'manifest.ai')
+          .onRef('package.hour', '=', 'manifest.hour')
+          .onRef('package.revision', '=', 'manifest.revision'),
+      )
+      .select([
+        'manifest.revision',
+        'manifest.facts',
+        'publication.seq',
+        'publication.prev',
+        'publication.hash',
+        'publication.signature',
+        'publication.published_at_ms as publishedAtMs',
+        ...PACKAGE_COLUMNS,
+      ])
+      .where('manifest.ai', '=', ai)
+      .where('manifest.hour', '=', hour)
+      .where('manifest.revision', '=', newestRevision)
+      .orderBy('package.data_type')
+      .orderBy('package.part')
+      .execute();
+    const [manifest] = rows;
+    if (!manifest) return undefined;
+    const { revision, facts, seq, prev, hash, signature, publishedAtMs } = manifest;
+    const log = { revision, seq, prev, hash, signature, publishedAtMs };
+    const packages = rows.filter(hasPackage).map(packageOf);
+    return { ai, hour, ...log, facts: readFacts(facts), packages };
+  }
+
+  async listPackages(ai: string, hours: HourRange, dataType?: DataType): Promise<readonly PublishedPackage[]> {
+    let listed = this.#database.reader
+      .selectFrom('manifest')
+      .innerJoin('package', (join) =>
+        join
+          .onRef('package.ai', '=', 'manifest.ai')
+          .onRef('package.hour', '=', 'manifest.hour')
+          .onRef('package.revision', '=', 'manifest.revision'),
+      )
+      .select(['manifest.hour', 'manifest.revision', ...PACKAGE_COLUMNS])
+      .where('manifest.ai', '=', ai)
+      .where('manifest.hour', '>=', hours.from)
+      .where('manifest.hour', '<', hours.until)
+      .where('manifest.revision', '=', newestRevision)
+      .orderBy('manifest.hour')
+      .orderBy('manifest.revision') // one an hour; named so that the order is that of the keys and nothing needs sorting
+      .orderBy('package.data_type')
+      .orderBy('package.part');
+    if (dataType !== undefined) listed = listed.where('package.data_type', '=', codeOf(dataType));
+    const rows = await listed.execute();
+    return rows.map((row) => publishedOf(ai, row));
+  }
+
+  async findPackage(ai: string, hour: Hour, dataType: DataType, name: string): Promise<PublishedPackage | undefined> {
+    const row = await this.#database.reader
+      .selectFrom('package')
+      .select(['package.hour', 'package.revision', ...PACKAGE_COLUMNS])
+      .where('package.ai', '=', ai)
+      .where('package.hour', '=', hour)
+      .where('package.data_type', '=', codeOf(dataType))
+      .where('package.name', '=', name)
+      .orderBy('package.revision', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row && publishedOf(ai, row);
+  }
+
+  async deletePackagesBefore(hour: Hour): Promise<readonly string[]> {
+    const projects = await this.#database.reader
+      .selectFrom('manifest')
+      .select('ai')
+      .distinct()
+      .where('ai', 'in', (row) => row.selectFrom('project').select('ai')) // one seek a project instead of reading all rows
+      .where('hour', '<', hour)
+      .execute();
+    const keys = new Set<string>();
+    for (const { ai } of projects) {
+      // A transaction for each project, so that publishing need not wait for all of them.
+      const deleted = await this.#database.write((transaction) => deleteManifestsBefore(transaction, ai, hour));
+      for (const key of deleted) keys.add(key);
+    }
+    return [...keys];
+  }
+
+  /** Completes a manifest with its hash and signature. */
+  #sign(unsigned: Omit<Manifest, 'hash' | 'signature'>): Manifest {
+    const hash = hashManifestContent(buildManifestContent(unsigned));
+    return { ...unsigned, hash, signature: signManifestHash(hash, this.#signingKey) };
+  }
+}
+
+/** Facts are hashed as they will be read again: JSON leaves out members that are undefined. */
+function readFacts(text: string): ManifestFacts {
+  return JSON.parse(text) as ManifestFacts;
+}
+
+async function refuseOtherRevision(
+  transaction: CatalogTransaction,
+  task: ClaimedTask,
+  revision: number,
+): Promise<void> {
+  const next = await readNextRevision(transaction, task.ai, task.hour);
+  if (revision === next) return;
+  throw new AppError('internal', `The next revision of this hour is ${next}, not ${revision}.`, {
+    details: { ai: task.ai, hour: task.hour },
+  });
+}
+
+async function deleteManifestsBefore(transaction: CatalogTransaction, ai: string, hour: Hour): Promise<string[]> {
+  const deleted = await transaction
+    .deleteFrom('package')
+    .where('ai', '=', ai)
+    .where('hour', '<', hour)
+    .returning('key')
+    .execute();
+  await transaction.deleteFrom('manifest').where('ai', '=', ai).where('hour', '<', hour).execute();
+  return deleted.map((row) => row.key);
+}
+
+/** The newest revision of the hour that a query's row of `manifest` belongs to. */
+function newestRevision(manifest: ExpressionBuilder<CatalogSchema, 'manifest'>) {
+  return manifest
+    .selectFrom('manifest as any_revision')
+    .select((row) => row.fn.max('any_revision.revision').as('revision'))
+    .whereRef('any_revision.ai', '=', 'manifest.ai')
+    .whereRef('any_revision.hour', '=', 'manifest.hour');
+}
+
+/** Says whether a row of a left join found a package. */
+function hasPackage<Row extends { readonly part: number | null }>(row: Row): row is Row & SelectedPackage {
+  return row.part !== null;
+}
+
+function publishedOf(
+  ai: string,
+  row: SelectedPackage & { readonly hour: number; readonly revision: number },
+): PublishedPackage {
+  return { ...packageOf(row), ai, hour: hourFromInteger(row.hour), revision: row.revision };
+}

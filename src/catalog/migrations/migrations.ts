@@ -1,0 +1,5 @@
+/** All migrations in order; the number of the last is the version of the catalog's tables. A published one is never changed. */
+import { firstTables } from './0001-first-tables.ts';
+import type { Migration } from './migrate.ts';
+
+export const MIGRATIONS: readonly Migration[] = [firstTables];

@@ -1,0 +1,98 @@
+-- The catalog's tables after migration 1; for readers, nothing runs it.
+-- Made by: node src/catalog/migrations/schema-dump.test-helper.ts
+
+CREATE TABLE manifest (
+  ai TEXT NOT NULL,
+  hour INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  facts TEXT NOT NULL, -- JSON
+  PRIMARY KEY (ai, hour, revision),
+  FOREIGN KEY (ai, hour, revision) REFERENCES publication (ai, hour, revision)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE migration (
+  number INTEGER NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  applied_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE package (
+  ai TEXT NOT NULL,
+  hour INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  data_type INTEGER NOT NULL, -- place in DATA_TYPES
+  part INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  key TEXT NOT NULL, -- in the package store
+  rows INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  md5 TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  csv_sha256 TEXT NOT NULL,
+  PRIMARY KEY (ai, hour, revision, data_type, part),
+  FOREIGN KEY (ai, hour, revision) REFERENCES manifest (ai, hour, revision)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE project (
+  ai TEXT NOT NULL PRIMARY KEY,
+  uid TEXT NOT NULL UNIQUE,
+  client_id TEXT NOT NULL, -- not unique: two projects may share a public key
+  secret TEXT NOT NULL, -- readable, because an HMAC cannot be checked against a hash
+  name TEXT NOT NULL,
+  export_enabled_at_ms INTEGER NOT NULL,
+  created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE project_version (
+  id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+  version INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE publication (
+  ai TEXT NOT NULL REFERENCES project (ai),
+  seq INTEGER NOT NULL,
+  hour INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  prev TEXT NOT NULL, -- hash of seq - 1
+  hash TEXT NOT NULL,
+  signature TEXT NOT NULL,
+  published_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (ai, seq),
+  UNIQUE (ai, hour, revision)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE server_keys (
+  id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+  link_key TEXT NOT NULL, -- hex
+  signing_key_pem TEXT NOT NULL,
+  public_key_pem TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE task (
+  ai TEXT NOT NULL REFERENCES project (ai),
+  hour INTEGER NOT NULL, -- whole hours since the Unix epoch
+  status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'finished', 'failed')),
+  attempts INTEGER NOT NULL,
+  run_at_ms INTEGER NOT NULL,
+  claimable_at_ms INTEGER, -- pending: run_at_ms; running: end of the lease
+  lease_id TEXT,
+  error TEXT,
+  PRIMARY KEY (ai, hour),
+  CHECK ((claimable_at_ms IS NOT NULL) = (status IN ('pending', 'running'))),
+  CHECK ((lease_id IS NOT NULL) = (status = 'running'))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE token (
+  id INTEGER NOT NULL PRIMARY KEY, -- in order of making
+  hash TEXT NOT NULL UNIQUE, -- hex SHA-256
+  ai TEXT NOT NULL REFERENCES project (ai),
+  created_at_ms INTEGER NOT NULL,
+  expires_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX task_status ON task (status);
+
+CREATE INDEX task_unfinished ON task (hour, ai, claimable_at_ms) WHERE claimable_at_ms IS NOT NULL;
+
+CREATE INDEX token_of_project ON token (ai, id);

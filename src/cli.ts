@@ -1,0 +1,97 @@
+/**
+ * The program's entry: finds the command, reads its options, runs it, and turns what it throws into words and an exit code.
+ *
+ * The only place that ends the process. Exit codes: 0 done, 1 failed, 2 wrong options. A first SIGINT or SIGTERM asks the command
+ * to stop, a second one ends the process at once.
+ */
+import { readFileSync } from 'node:fs';
+import type { Command } from './commands/command.ts';
+import { commandHelp, programHelp } from './commands/help.ts';
+import { importCommand } from './commands/import.ts';
+import { projectCreateCommand, projectListCommand, projectShowCommand } from './commands/projects.ts';
+import { serveCommand } from './commands/serve.ts';
+import { parseOptions } from './config/parse-options.ts';
+import { AppError, ConfigurationError } from './errors/app-error.ts';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+const COMMANDS: readonly Command[] = [
+  serveCommand,
+  projectCreateCommand,
+  projectListCommand,
+  projectShowCommand,
+  importCommand,
+];
+
+function version(): string {
+  const packageJson = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return packageJson.version;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.length === 0 || args[0] === '--help' || args[0] === '-h' || args[0] === 'help') {
+    console.log(programHelp(COMMANDS, version()));
+    return args.length === 0 ? EXIT_USAGE : 0;
+  }
+  if (args[0] === '--version') {
+    console.log(version());
+    return 0;
+  }
+  const command = COMMANDS.find(({ words }) => words.every((word, place) => args[place] === word));
+  if (!command) {
+    console.error(
+      `tidegate: there is no command "${args.filter((word) => !word.startsWith('-')).join(' ')}"; see tidegate --help.`,
+    );
+    return EXIT_USAGE;
+  }
+  const rest = args.slice(command.words.length);
+  if (rest.includes('--help') || rest.includes('-h')) {
+    console.log(commandHelp(command));
+    return 0;
+  }
+  const { values, positionals } = parseOptions(rest, process.env, {
+    options: command.options,
+    required: command.required ?? [],
+    takesPositionals: command.positionals !== undefined,
+  });
+  const context = {
+    options: values,
+    positionals,
+    print: (line: string) => console.log(line),
+    // Made when asked for: a command that does not ask ends at the first signal, as programs do.
+    get signal() {
+      return stopSignal();
+    },
+  };
+  await command.run(context);
+  return 0;
+}
+
+/** A signal that the first SIGINT or SIGTERM aborts. */
+function stopSignal(): AbortSignal {
+  const stopping = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (stopping.signal.aborted) process.exit(EXIT_FAILED);
+      stopping.abort();
+    });
+  }
+  return stopping.signal;
+}
+
+function tell(error: unknown): number {
+  if (error instanceof ConfigurationError) {
+    for (const fault of error.faults) console.error(`tidegate: ${fault}`);
+    return EXIT_USAGE;
+  }
+  if (error instanceof AppError) {
+    console.error(`tidegate: ${error.message} ${error.advice}`);
+    return EXIT_FAILED;
+  }
+  console.error('tidegate: something went wrong that should not:', error);
+  return EXIT_FAILED;
+}
+
+process.exit(await main(process.argv.slice(2)).catch(tell));

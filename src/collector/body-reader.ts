@@ -1,0 +1,87 @@
+/**
+ * Reads request bodies, bounded: each body, all bodies held at once, and all of one project.
+ *
+ * Only bytes that have arrived count, so a client that announces much and sends nothing holds nothing. A body that is refused is
+ * thrown away as it comes, so that the client reads the answer instead of a broken connection.
+ */
+import type { IncomingMessage } from 'node:http';
+import { AppError } from '../errors/app-error.ts';
+
+export type BodyReaderOptions = {
+  readonly maxBodyBytes: number;
+  /** Bytes of all bodies held at once. One project may hold a quarter of it. */
+  readonly maxHeldBytes: number;
+};
+
+/** A body, which counts as held until `release` is called. */
+export type HeldBody = { readonly bytes: Buffer; readonly release: () => void };
+
+/** What is thrown away of a refused body before the connection is cut. */
+const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
+
+export class BodyReader {
+  readonly #options: BodyReaderOptions;
+  #heldBytes = 0;
+  readonly #heldByProject = new Map<string, number>();
+
+  constructor(options: BodyReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Reads a body whole. @throws AppError too_large, overloaded, bad_request (the client broke off) */
+  async read(request: IncomingMessage, ai: string): Promise<HeldBody> {
+    const { maxBodyBytes } = this.#options;
+    const announced = Number(request.headers['content-length'] ?? 0);
+    if (announced > maxBodyBytes) {
+      discard(request);
+      throw tooLarge(maxBodyBytes);
+    }
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const release = (): void => {
+      this.#hold(ai, -bytes);
+      bytes = 0;
+    };
+    try {
+      for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        this.#hold(ai, chunk.length);
+        if (bytes > maxBodyBytes) throw tooLarge(maxBodyBytes);
+        if (this.#isOverfull(ai))
+          throw new AppError('overloaded', 'The server holds as many bytes as it may.', { retryAfterSeconds: 1 });
+      }
+      return { bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes), release };
+    } catch (error) {
+      release();
+      if (!(error instanceof AppError)) throw new AppError('bad_request', 'The body broke off.', { cause: error });
+      discard(request);
+      throw error;
+    }
+  }
+
+  #isOverfull(ai: string): boolean {
+    const { maxHeldBytes } = this.#options;
+    return this.#heldBytes > maxHeldBytes || this.#heldByProject.get(ai)! > maxHeldBytes / 4;
+  }
+
+  #hold(ai: string, bytes: number): void {
+    this.#heldBytes += bytes;
+    const held = (this.#heldByProject.get(ai) ?? 0) + bytes;
+    if (held === 0) this.#heldByProject.delete(ai);
+    else this.#heldByProject.set(ai, held);
+  }
+}
+
+/** Throws the rest of a body away as it comes, up to a bound. */
+function discard(request: IncomingMessage): void {
+  let discarded = 0;
+  request.on('data', (chunk: Buffer) => {
+    discarded += chunk.length;
+    if (discarded > MAX_DISCARDED_BYTES) request.destroy();
+  });
+}
+
+function tooLarge(maxBodyBytes: number): AppError {
+  return new AppError('too_large', `The body is larger than the ${maxBodyBytes} bytes that are taken.`);
+}

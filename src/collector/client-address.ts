@@ -1,0 +1,67 @@
+/**
+ * Finds the address of the client behind a request.
+ *
+ * The socket's own address counts, unless it is a trusted proxy's: then X-Forwarded-For is read from the right, past other trusted
+ * proxies, or X-Real-IP where there is none. Headers of strangers are never believed.
+ */
+import { BlockList, isIP } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
+import { ConfigurationError } from '../errors/app-error.ts';
+
+export class ClientAddresses {
+  readonly #trusted = new BlockList();
+
+  /** @param trustedProxies addresses or CIDR ranges, such as 127.0.0.1 or 10.0.0.0/8 */
+  constructor(trustedProxies: readonly string[]) {
+    const faults = trustedProxies.filter((range) => !this.#trust(range));
+    if (faults.length > 0) {
+      throw new ConfigurationError(
+        faults.map((range) => `"${range}" is no address or range such as 10.0.0.0/8 (trusted proxies).`),
+      );
+    }
+  }
+
+  /** Gives the client's address, IPv4-mapped IPv6 unwrapped; null when it is not known any more. */
+  find(remoteAddress: string | undefined, headers: IncomingHttpHeaders): string | null {
+    const socketAddress = normalize(remoteAddress ?? '');
+    if (socketAddress === null || !this.#isTrusted(socketAddress)) return socketAddress;
+    const hops = String(headers['x-forwarded-for'] ?? '')
+      .split(',')
+      .map(normalize);
+    for (const hop of hops.toReversed()) {
+      if (hop === null) break; // unreadable: what stands left of it may be anybody's
+      if (!this.#isTrusted(hop)) return hop;
+    }
+    return hops[0] ?? normalize(String(headers['x-real-ip'] ?? '')) ?? socketAddress;
+  }
+
+  #trust(range: string): boolean {
+    const [address = '', prefix] = range.split('/');
+    const family = isIP(address);
+    if (family === 0) return false;
+    const type = family === 6 ? 'ipv6' : 'ipv4';
+    if (prefix === undefined) {
+      this.#trusted.addAddress(address, type);
+      return true;
+    }
+    if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > (family === 6 ? 128 : 32)) return false;
+    this.#trusted.addSubnet(address, Number(prefix), type);
+    return true;
+  }
+
+  #isTrusted(address: string): boolean {
+    return this.#trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  }
+}
+
+/** Strips port, brackets, zone and the IPv4-mapped prefix; null when what is left is no address. */
+function normalize(text: string): string | null {
+  let address = text.trim();
+  const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(address);
+  if (bracketed) address = bracketed[1]!;
+  else if (/^[^:]*:\d+$/.test(address)) address = address.slice(0, address.indexOf(':'));
+  address = address.replace(/%.*$/, '');
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (mapped) address = mapped[1]!;
+  return isIP(address) === 0 ? null : address;
+}

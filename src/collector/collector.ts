@@ -1,0 +1,212 @@
+/**
+ * The collector: takes what SDKs send and answers 200 once it is durable.
+ *
+ * Way of a request: find the endpoint by its path → is the project known, is it within its limit → read the body, bounded →
+ * decode → map to rows → append → answer. Raw node:http, because a framework costs several times as much as the work itself
+ * (docs/performance.md).
+ *
+ * Invariants: a 2xx means every event of the request is durable, accepted or rejected or counted as ignored. Every other answer
+ * means that nothing of the request was stored. A body is never logged.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import type { ProjectTable } from '../catalog/catalog.ts';
+import { AppError } from '../errors/app-error.ts';
+import { mapEvents, type Mapper } from '../events/map-events.ts';
+import { PageDomains } from '../events/page-domains.ts';
+import { UserAgents } from '../events/user-agent.ts';
+import type { HourStore } from '../store/hour-store.ts';
+import { decodeBody, decodePixel, type DecodedBody } from '../wire/decode-body.ts';
+import type { WireLimits } from '../wire/wire-limits.ts';
+import { BodyReader } from './body-reader.ts';
+import type { ClientAddresses } from './client-address.ts';
+import type { CollectorMetrics } from './collector-metrics.ts';
+import { allowOrigin, answerPreflight } from './cross-origin.ts';
+import { findEndpoint, rawQueryValue, type Endpoint } from './endpoints.ts';
+import type { IngestLimit } from './ingest-limit.ts';
+
+export type CollectorOptions = {
+  readonly store: HourStore;
+  readonly projects: ProjectTable;
+  readonly clientAddresses: ClientAddresses;
+  readonly ingestLimit: IngestLimit;
+  readonly wireLimits: WireLimits;
+  /** Bytes of all request bodies held at once. */
+  readonly maxHeldBytes: number;
+  readonly metrics: CollectorMetrics;
+  readonly logger: Logger;
+};
+
+/** What a stored request is answered with. */
+type Receipt = { accepted: number; rejected: number; ignored: number; reasons?: string[] };
+
+/** A GIF of one transparent pixel, for clients that can only load images. */
+const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
+const MAX_REASONS = 5;
+
+export class Collector {
+  readonly #options: CollectorOptions;
+  readonly #bodies: BodyReader;
+  readonly #mapper: Mapper;
+
+  constructor(options: CollectorOptions) {
+    this.#options = options;
+    this.#bodies = new BodyReader({ maxBodyBytes: options.wireLimits.maxBytes, maxHeldBytes: options.maxHeldBytes });
+    this.#mapper = {
+      pageDomains: new PageDomains(),
+      userAgents: new UserAgents(),
+      onCut: (dataType, column) => options.metrics.cutValues.inc({ data_type: dataType, column }),
+    };
+  }
+
+  /** Takes a request if its path is the collector's. False when it is not; then nothing was done. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean {
+    const [path, query] = splitUrl(request.url ?? '');
+    if (path === '/' && (request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS')) {
+      // The Java SDK sends nothing unless GET / answers 2xx.
+      if (request.method === 'OPTIONS') answerPreflight(request, response);
+      else response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' }).end('Tidegate\n');
+      return true;
+    }
+    const endpoint = findEndpoint(path);
+    if (!endpoint) return false;
+    const endTimer = this.#options.metrics.seconds.startTimer();
+    response.once('close', () => {
+      endTimer();
+      this.#options.metrics.requests.inc({ status: response.statusCode });
+    });
+    this.#answer(endpoint, query, request, response).catch((error: unknown) => this.#refuse(response, error));
+    return true;
+  }
+
+  async #answer(endpoint: Endpoint, query: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === 'OPTIONS') {
+      answerPreflight(request, response);
+      return;
+    }
+    allowOrigin(request, response);
+    if (request.method === 'POST') {
+      sendJson(response, 200, await this.#collectBody(endpoint, query, request));
+    } else if (request.method === 'GET') {
+      await this.#collectPixel(endpoint, query, request);
+      response
+        .writeHead(200, { 'Content-Type': 'image/gif', 'Content-Length': PIXEL.length, 'Cache-Control': 'no-store' })
+        .end(PIXEL);
+    } else {
+      response.setHeader('Allow', 'GET, POST, OPTIONS');
+      throw new AppError(
+        'method_not_allowed',
+        `${request.method ?? 'This method'} is not taken here; send events with POST.`,
+      );
+    }
+  }
+
+  async #collectBody(endpoint: Endpoint, query: string, request: IncomingMessage): Promise<Receipt> {
+    this.#admit(endpoint);
+    const body = await this.#bodies.read(request, endpoint.ai);
+    try {
+      const decoded = decodeBody(
+        {
+          body: body.bytes,
+          compressCodec: headerText(request.headers['x-compress-codec']),
+          cryptCodec: headerText(request.headers['x-crypt-codec']),
+          stm: rawQueryValue(query, 'stm'),
+          allowsLzString: endpoint.isWeb,
+        },
+        this.#options.wireLimits,
+      );
+      return await this.#store(endpoint, decoded, request);
+    } finally {
+      this.#options.ingestLimit.charge(endpoint.ai, body.bytes.length);
+      body.release();
+    }
+  }
+
+  async #collectPixel(endpoint: Endpoint, query: string, request: IncomingMessage): Promise<Receipt> {
+    const data = rawQueryValue(query, 'data');
+    if (data === undefined)
+      throw new AppError('bad_request', 'Send events with POST, or with GET in the query parameter data.');
+    this.#admit(endpoint);
+    return await this.#store(endpoint, decodePixel(data, this.#options.wireLimits), request);
+  }
+
+  #admit({ ai }: Endpoint): void {
+    const { projects, ingestLimit } = this.#options;
+    if (!projects.findByAi(ai)) throw new AppError('unknown_project', `There is no project ${ai}.`);
+    const retryAfterSeconds = ingestLimit.retryAfterSeconds(ai);
+    if (retryAfterSeconds > 0) {
+      throw new AppError('too_many_requests', `Project ${ai} sends more than it may.`, { retryAfterSeconds });
+    }
+  }
+
+  async #store({ ai, pathWord }: Endpoint, decoded: DecodedBody, request: IncomingMessage): Promise<Receipt> {
+    const { store, clientAddresses, ingestLimit, metrics } = this.#options;
+    metrics.bodies.inc({ coding: decoded.coding });
+    ingestLimit.charge(ai, decoded.decodedBytes);
+    const batch = mapEvents(
+      {
+        ai,
+        pathWord,
+        elements: decoded.values,
+        oversize: decoded.oversize,
+        ip: clientAddresses.find(request.socket.remoteAddress, request.headers),
+        userAgent: userAgentOf(request),
+      },
+      this.#mapper,
+    );
+    if (batch.receipts.length > 0) await store.append(batch);
+    const receipt = summarize(batch.rejections, batch.receipts);
+    metrics.countBatch(batch, receipt.rejected);
+    return receipt;
+  }
+
+  #refuse(response: ServerResponse, error: unknown): void {
+    const refusal =
+      error instanceof AppError ? error : new AppError('internal', 'Something went wrong here.', { cause: error });
+    if (refusal.status >= 500)
+      this.#options.logger.error({ err: refusal.cause ?? refusal, code: refusal.code }, refusal.message);
+    if (response.headersSent) return void response.destroy();
+    if (refusal.retryAfterSeconds !== undefined) response.setHeader('Retry-After', refusal.retryAfterSeconds);
+    if (refusal.status === 413) response.setHeader('Connection', 'close');
+    sendJson(response, refusal.status, {
+      code: refusal.code,
+      message: `${refusal.message} ${refusal.advice}`,
+      requestId: response.getHeader('X-Request-Id') ?? null,
+    });
+  }
+}
+
+function summarize(rejections: readonly string[], receipts: readonly { received: number; ignored: number }[]): Receipt {
+  let received = 0;
+  let ignored = 0;
+  for (const receipt of receipts) {
+    received += receipt.received;
+    ignored += receipt.ignored;
+  }
+  const receipt: Receipt = { accepted: received - ignored - rejections.length, rejected: rejections.length, ignored };
+  if (rejections.length > 0) receipt.reasons = [...new Set(rejections)].slice(0, MAX_REASONS);
+  return receipt;
+}
+
+function sendJson(response: ServerResponse, status: number, body: object): void {
+  const bytes = Buffer.from(JSON.stringify(body));
+  response
+    .writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': bytes.length })
+    .end(bytes);
+}
+
+function splitUrl(url: string): [path: string, query: string] {
+  const mark = url.indexOf('?');
+  return mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)];
+}
+
+function headerText(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** Gives the User-Agent header; Node reads header bytes as Latin-1, and some clients put UTF-8 there. */
+function userAgentOf(request: IncomingMessage): string | null {
+  const text = request.headers['user-agent'];
+  if (text === undefined) return null;
+  return /[\u0080-\u00ff]/.test(text) ? Buffer.from(text, 'latin1').toString('utf8') : text;
+}

@@ -1,0 +1,18 @@
+/** `tidegate serve`: collects, closes hours and serves the API, until it is told to stop. */
+import { once } from 'node:events';
+import { openServer } from '../system.ts';
+import type { Command } from './command.ts';
+import { SERVER_OPTIONS, serverConfigOf } from './server-config.ts';
+
+export const serveCommand: Command = {
+  words: ['serve'],
+  summary: 'Collect events, close each hour and serve the export API.',
+  options: SERVER_OPTIONS,
+  run: async ({ options, print, signal }) => {
+    const server = await openServer(serverConfigOf(options));
+    const host = server.host.includes(':') ? `[${server.host}]` : server.host;
+    print(`Tidegate serves on http://${host}:${server.port} with data in ${options.text('data')}. Ctrl-C stops it.`);
+    if (!signal.aborted) await once(signal, 'abort');
+    await server.close();
+  },
+};

@@ -1,0 +1,159 @@
+/**
+ * Every option of every command, in one table: flags, environment variables (TIDEGATE_*), `--help` and docs/configuration.md are
+ * made from it.
+ */
+
+/** How an option's text is read. */
+export type OptionType =
+  | { readonly kind: 'text' }
+  | { readonly kind: 'flag' }
+  | { readonly kind: 'integer'; readonly min: number; readonly max: number }
+  | { readonly kind: 'choice'; readonly choices: readonly string[] }
+  | { readonly kind: 'list' }
+  | { readonly kind: 'instant' }
+  | { readonly kind: 'url' }
+  | { readonly kind: 'listen' };
+
+export type OptionSpec = {
+  readonly type: OptionType;
+  readonly description: string;
+  /** What stands for the value in `--help`. */
+  readonly placeholder?: string;
+  /** The value when nothing is given, as text; none means that the option may be absent. */
+  readonly default?: string;
+  /** What the number counts. */
+  readonly unit?: string;
+  /** The command refuses to run without it. */
+  readonly isRequired?: boolean;
+};
+
+const MIB = 1024 * 1024;
+const text = { kind: 'text' } as const;
+const flag = { kind: 'flag' } as const;
+const integer = (min: number, max: number) => ({ kind: 'integer', min, max }) as const;
+
+/** The options by their long name. A command may make one of them required. */
+export const OPTION_TABLE = {
+  data: {
+    type: text,
+    placeholder: 'DIR',
+    default: './data',
+    description: 'Data directory; made when it is not there.',
+  },
+  json: { type: flag, description: 'Print the result as JSON.' },
+
+  listen: {
+    type: { kind: 'listen' },
+    placeholder: 'HOST:PORT',
+    default: '127.0.0.1:8080',
+    description: 'Address to serve on.',
+  },
+  'public-url': {
+    type: { kind: 'url' },
+    placeholder: 'URL',
+    description: 'Base of the download links, as clients reach this server. Default: the Host header of the request.',
+  },
+  'package-bytes': {
+    type: integer(512, 64 * MIB),
+    default: String(64 * MIB),
+    unit: 'bytes',
+    description: 'Largest package, compressed.',
+  },
+  gzip: {
+    type: { kind: 'choice', choices: ['auto', 'isa-l', 'zlib'] },
+    default: 'auto',
+    description: 'Compressor of the packages; auto takes ISA-L where libisal is installed.',
+  },
+  'retention-days': {
+    type: integer(1, 3650),
+    default: '15',
+    unit: 'days',
+    description: 'How long an hour can be exported after its end.',
+  },
+  'call-limit': {
+    type: integer(0, 100_000),
+    default: '10',
+    unit: 'calls a second',
+    description: 'Export calls of one project; more wait their turn up to 10 s. 0: no limit.',
+  },
+  'ingest-limit-bytes': {
+    type: integer(0, 1024 * 1024 * MIB),
+    default: String(64 * MIB),
+    unit: 'bytes a second',
+    description: 'Decoded bytes one project may send; beyond it the answer is 429. 0: no limit.',
+  },
+  'max-body-bytes': {
+    type: integer(1024, 64 * MIB),
+    default: String(8 * MIB),
+    unit: 'bytes',
+    description: 'Largest request body.',
+  },
+  'max-decoded-bytes': {
+    type: integer(1024, 256 * MIB),
+    default: String(64 * MIB),
+    unit: 'bytes',
+    description: 'Largest decoded request body.',
+  },
+  'max-held-bytes': {
+    type: integer(MIB, 65_536 * MIB),
+    default: String(256 * MIB),
+    unit: 'bytes',
+    description: 'Request bodies in memory at once; one project may hold a quarter of it.',
+  },
+  'trusted-proxies': {
+    type: { kind: 'list' },
+    placeholder: 'CIDR,…',
+    default: '',
+    description: 'Addresses or ranges of reverse proxies whose X-Forwarded-For or X-Real-IP is believed.',
+  },
+  'segment-bytes': {
+    type: integer(64 * 1024, 1024 * MIB),
+    default: String(64 * MIB),
+    unit: 'bytes',
+    description: 'Size at which a segment of the hour log is closed and sorted.',
+  },
+  fsync: {
+    type: { kind: 'choice', choices: ['always', 'never'] },
+    default: 'always',
+    description: 'always: what is acknowledged survives power loss. never: it survives a killed process only.',
+  },
+  'export-threads': {
+    type: integer(0, 64),
+    default: '0',
+    unit: 'threads',
+    description: 'Threads that sort and export. 0: one for each core.',
+  },
+  'export-attempts': {
+    type: integer(1, 100),
+    default: '8',
+    unit: 'tries',
+    description: 'Tries before the export of an hour is in ERROR.',
+  },
+  'log-level': {
+    type: { kind: 'choice', choices: ['debug', 'info', 'warn', 'error', 'silent'] },
+    default: 'info',
+    description: 'Least level that is logged (JSON lines on standard error).',
+  },
+
+  name: { type: text, placeholder: 'NAME', description: 'Name of the project.' },
+  'export-from': {
+    type: { kind: 'instant' },
+    placeholder: 'ISO8601',
+    description: 'Hours that end after this instant can be exported. Default: now.',
+  },
+  ai: { type: text, placeholder: 'AI', description: 'Public id of the project.' },
+  uid: { type: text, placeholder: 'UID', description: 'Eight letters and digits, called project in the token call.' },
+  'client-id': { type: text, placeholder: 'KEY', description: 'Public key, sent as X-Client-Id.' },
+  'secret-file': {
+    type: text,
+    placeholder: 'FILE',
+    description: 'File whose first line is the secret; keeps it out of the shell history.',
+  },
+} as const satisfies Record<string, OptionSpec>;
+
+export type OptionName = keyof typeof OPTION_TABLE;
+
+/** The environment variable of an option, such as TIDEGATE_PUBLIC_URL. */
+export function environmentName(option: OptionName): string {
+  return `TIDEGATE_${option.toUpperCase().replaceAll('-', '_')}`;
+}

@@ -1,0 +1,171 @@
+/**
+ * Reads a command's options from its arguments and the environment, and says all faults at once.
+ *
+ * An argument wins over the environment, the environment over the default. A variable with our prefix that names no option is a
+ * fault: a misspelt one would otherwise do nothing, silently.
+ */
+import { parseArgs } from 'node:util';
+import { ConfigurationError } from '../errors/app-error.ts';
+import { environmentName, OPTION_TABLE, type OptionName, type OptionSpec } from './option-table.ts';
+
+export type ListenAddress = { readonly host: string; readonly port: number };
+
+/** The values of a command's options, read. Absent options are undefined. */
+export class OptionValues {
+  readonly #values: ReadonlyMap<OptionName, unknown>;
+
+  constructor(values: ReadonlyMap<OptionName, unknown>) {
+    this.#values = values;
+  }
+
+  text(name: OptionName): string {
+    return this.#required(name) as string;
+  }
+  optionalText(name: OptionName): string | undefined {
+    return this.#values.get(name) as string | undefined;
+  }
+  integer(name: OptionName): number {
+    return this.#required(name) as number;
+  }
+  flag(name: OptionName): boolean {
+    return this.#values.get(name) === true;
+  }
+  list(name: OptionName): readonly string[] {
+    return this.#required(name) as readonly string[];
+  }
+  /** Unix milliseconds. */
+  optionalInstantMs(name: OptionName): number | undefined {
+    return this.#values.get(name) as number | undefined;
+  }
+  listen(name: OptionName): ListenAddress {
+    return this.#required(name) as ListenAddress;
+  }
+
+  #required(name: OptionName): unknown {
+    const value = this.#values.get(name);
+    if (value === undefined) throw new Error(`option ${name} was not declared for this command`);
+    return value;
+  }
+}
+
+export type ParsedOptions = { readonly values: OptionValues; readonly positionals: readonly string[] };
+
+/**
+ * Reads the options that a command declares. Variables of options that only other commands have are left alone.
+ * @throws ConfigurationError with every fault
+ */
+export function parseOptions(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  command: {
+    readonly options: readonly OptionName[];
+    readonly required: readonly OptionName[];
+    readonly takesPositionals: boolean;
+  },
+): ParsedOptions {
+  const faults: string[] = unknownVariables(environment);
+  const { given, positionals } = readArguments(args, command.options, faults);
+  if (!command.takesPositionals) faults.push(...positionals.map((word) => `"${word}" is one word too many.`));
+  const values = new Map<OptionName, unknown>();
+  for (const name of command.options) {
+    const spec: OptionSpec = OPTION_TABLE[name];
+    const text = given.get(name) ?? environment[environmentName(name)] ?? spec.default;
+    if (text === undefined || (text === '' && spec.type.kind !== 'list')) {
+      if (command.required.includes(name)) faults.push(`--${name} ${spec.placeholder ?? ''} is missing.`);
+      continue;
+    }
+    const value = readValue(text, spec);
+    if (value instanceof Fault) faults.push(`--${name}: ${value.message}`);
+    else values.set(name, value);
+  }
+  if (faults.length > 0) throw new ConfigurationError(faults);
+  return { values: new OptionValues(values), positionals };
+}
+
+function readArguments(
+  args: readonly string[],
+  names: readonly OptionName[],
+  faults: string[],
+): { readonly given: ReadonlyMap<string, string>; readonly positionals: readonly string[] } {
+  const isFlag = (name: OptionName): boolean => OPTION_TABLE[name].type.kind === 'flag';
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(names.map((name) => [name, { type: isFlag(name) ? 'boolean' : 'string' }])),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const given = new Map<string, string>();
+  const positionals: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === 'positional') positionals.push(token.value);
+    if (token.kind !== 'option') continue;
+    const name = names.find((known) => known === token.name);
+    if (!name) faults.push(`${token.rawName} is no option of this command; see --help.`);
+    else if (isFlag(name)) given.set(name, token.value ?? 'true');
+    else if (
+      token.value === undefined ||
+      (token.value.startsWith('-') && !token.inlineValue && token.value.length > 1)
+    ) {
+      faults.push(`--${name} needs a value.`);
+    } else given.set(name, token.value);
+  }
+  return { given, positionals };
+}
+
+class Fault {
+  readonly message: string;
+  constructor(message: string) {
+    this.message = message;
+  }
+}
+
+function readValue(text: string, { type }: OptionSpec): unknown {
+  switch (type.kind) {
+    case 'text':
+      return text;
+    case 'flag':
+      return /^(true|1|yes)$/i.test(text)
+        ? true
+        : /^(false|0|no)$/i.test(text)
+          ? false
+          : new Fault(`"${text}" is neither true nor false.`);
+    case 'integer': {
+      const value = Number(text);
+      if (/^\d+$/.test(text) && value >= type.min && value <= type.max) return value;
+      return new Fault(`"${text}" is no whole number from ${type.min} to ${type.max}.`);
+    }
+    case 'choice':
+      return type.choices.includes(text) ? text : new Fault(`"${text}" is none of ${type.choices.join(', ')}.`);
+    case 'list':
+      return text
+        .split(',')
+        .map((word) => word.trim())
+        .filter((word) => word !== '');
+    case 'instant': {
+      const instantMs = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
+        ? Date.parse(text)
+        : NaN;
+      return Number.isNaN(instantMs)
+        ? new Fault(`"${text}" is no instant such as 2026-11-23T00:00:00+08:00.`)
+        : instantMs;
+    }
+    case 'url': {
+      const url = URL.canParse(text) ? new URL(text) : undefined;
+      const isPlain = url && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '';
+      return isPlain ? text.replace(/\/+$/, '') : new Fault(`"${text}" is no http(s) address without query.`);
+    }
+    case 'listen': {
+      const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text);
+      if (!match || Number(match[3]) > 65_535) return new Fault(`"${text}" is no HOST:PORT such as 127.0.0.1:8080.`);
+      return { host: match[1] ?? match[2], port: Number(match[3]) } satisfies Record<keyof ListenAddress, unknown>;
+    }
+  }
+}
+
+function unknownVariables(environment: NodeJS.ProcessEnv): string[] {
+  const known = new Set((Object.keys(OPTION_TABLE) as OptionName[]).map(environmentName));
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('TIDEGATE_') && !known.has(name))
+    .map((name) => `The environment variable ${name} names no option; see --help.`);
+}

@@ -1,0 +1,55 @@
+/**
+ * What the mapping makes of one request: rows for the store, and counts for the ledger.
+ */
+import type { DataType } from './data-types.ts';
+import type { LedgerLine } from './event-types.ts';
+
+/** What a stored record holds: a row of a data type, or a rejected event with its reason. */
+export type RecordKind = DataType | 'rejected';
+
+/** Bits of a record's flags on disk. */
+export const ROW_FLAGS = {
+  /** The first row of its event; counting these recounts the events. */
+  firstOfEvent: 1,
+  /** The domain is missing and may be found among the pages of the hour; see `Incomplete`. */
+  incomplete: 2,
+} as const;
+
+/**
+ * One row, ready for the store.
+ *
+ * The line is encoded once, on arrival, but for its send time, which the store decides when it writes: `lineHead`, then 13
+ * digits of send time, then `lineTail` (which ends with a line feed) are the line.
+ */
+export type EventRow = {
+  readonly kind: RecordKind;
+  /** Sort key: visitor, session, time, row id. Cut like their columns; empty where null. */
+  readonly visitor: string;
+  readonly session: string;
+  /** The client's time. For an incomplete row: the time of its page, so that it lies beside its page. */
+  readonly timeMs: number;
+  readonly rowId: Buffer;
+  readonly flags: number;
+  readonly lineHead: string;
+  readonly lineTail: string;
+  /** Named values that are kept but not exported. */
+  readonly extras: Extras;
+};
+
+/**
+ * Values kept beside the line. Names are short because each row carries them: x xpath, q query, oaid, iv, link, and for
+ * incomplete rows pid (the page's pageRequestId) and tm (the row's own time).
+ */
+export type Extras = Readonly<Record<string, string>>;
+
+/** How many events of one ledger line came in, and how many of them made no row on purpose. */
+export type Receipt = { readonly line: LedgerLine; readonly received: number; readonly ignored: number };
+
+/** Everything one request stores, all or nothing. */
+export type EventBatch = {
+  readonly ai: string;
+  readonly rows: readonly EventRow[];
+  readonly receipts: readonly Receipt[];
+  /** Why events were rejected, one entry each. */
+  readonly rejections: readonly string[];
+};

@@ -1,0 +1,249 @@
+/**
+ * Maps the elements of one request to rows, rejected records and ledger counts.
+ *
+ * Called by the collector for each request and by the import for each line. Pure but for two memories that only save work later
+ * (page domains, user agents). One bad element never harms its neighbours. Received events are counted first and by themselves,
+ * so that the ledger's two sides come from different code.
+ */
+import { dataTypeOf, IGNORED_TYPES, ledgerLineOf, type IgnoredType, type LedgerLine } from './event-types.ts';
+import { ROW_FLAGS, type EventBatch, type EventRow, type Receipt } from './event-row.ts';
+import type { DataType } from './data-types.ts';
+import { canonicalJson } from './canonical-json.ts';
+import { isWireObject, rejectionOf } from './check-event.ts';
+import { pageRequestIdOf, type RowContext, type WireObject } from './column-sources.ts';
+import {
+  actionRequestId,
+  digestOfText,
+  eventDigest,
+  eventRowId,
+  pageRequestId,
+  pageRowId,
+  ROW_ID_BYTES,
+  visitRowId,
+  vstRequestId,
+} from './ids.ts';
+import type { PageDomains } from './page-domains.ts';
+import { encodeLine, widthOf, type OnCut } from './row-encoder.ts';
+import type { UserAgents } from './user-agent.ts';
+import { cutText, readInteger, readText } from './wire-value.ts';
+
+/** The words of collector paths that stand for a platform. */
+export const PATH_PLATFORMS: Readonly<Record<string, string | null>> = {
+  web: 'Web',
+  wap: 'Web',
+  android: 'Android',
+  ios: 'iOS',
+  harmonyos: 'HarmonyOS',
+  minp: 'MinP',
+  s2s: null,
+};
+
+export type MapRequest = {
+  readonly ai: string;
+  /** A word of PATH_PLATFORMS. */
+  readonly pathWord: string;
+  readonly elements: readonly unknown[];
+  /** Elements too large to be taken, by place in `elements`, where they are undefined. */
+  readonly oversize: ReadonlyMap<number, { readonly bytes: number; readonly head: string }>;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+};
+
+export type Mapper = { readonly pageDomains: PageDomains; readonly userAgents: UserAgents; readonly onCut: OnCut };
+
+const VISITOR_WIDTH = widthOf('visit', 'visitUserId');
+const SESSION_WIDTH = widthOf('visit', 'sessionId');
+const NO_ROW_ID = Buffer.alloc(ROW_ID_BYTES);
+const NO_ELEMENT: readonly WireObject[] = [{}];
+
+/** What of a request is the same for all of its rows. */
+type Run = {
+  readonly request: MapRequest;
+  readonly mapper: Mapper;
+  readonly isWeb: boolean;
+  readonly rows: EventRow[];
+  readonly rejections: string[];
+  readonly ignored: Map<LedgerLine, number>;
+  /** Equal events so far, by digest. */
+  readonly occurrences: Map<string, number>;
+};
+
+/** Maps a request's elements. Never throws for what a client sent. */
+export function mapEvents(request: MapRequest, mapper: Mapper): EventBatch {
+  const received = countReceived(request.elements);
+  const isWeb = request.pathWord === 'web' || request.pathWord === 'wap';
+  const run: Run = { request, mapper, isWeb, rows: [], rejections: [], ignored: new Map(), occurrences: new Map() };
+  rememberDomains(run);
+  request.elements.forEach((element, place) => {
+    const oversize = request.oversize.get(place);
+    if (oversize)
+      reject(run, `the event has ${oversize.bytes} bytes, more than one event may have`, oversize.head, true);
+    else mapElement(run, element);
+  });
+  const receipts: Receipt[] = [...received].map(([line, count]) => ({
+    line,
+    received: count,
+    ignored: run.ignored.get(line) ?? 0,
+  }));
+  return { ai: request.ai, rows: run.rows, receipts, rejections: run.rejections };
+}
+
+function countReceived(elements: readonly unknown[]): Map<LedgerLine, number> {
+  const received = new Map<LedgerLine, number>();
+  for (const element of elements) {
+    const line = ledgerLineOf(element);
+    received.set(line, (received.get(line) ?? 0) + 1);
+  }
+  return received;
+}
+
+/** Remembers the domains of the request's pages before its other events are mapped: their order is not to be trusted. */
+function rememberDomains({ request, mapper }: Run): void {
+  for (const element of request.elements) {
+    if (!isWireObject(element) || element.t !== 'page') continue;
+    const timeMs = readInteger(element.tm);
+    const visitor = readText(element.u);
+    const domain = readText(element.d);
+    if (timeMs === null || visitor === null || domain === null) continue;
+    mapper.pageDomains.set(pageRequestId(request.ai, visitor, readText(element.s) ?? '', timeMs), domain);
+  }
+}
+
+function mapElement(run: Run, element: unknown): void {
+  if (!isWireObject(element)) return reject(run, 'the element is no object', element);
+  const type = element.t;
+  if (typeof type !== 'string' || type === '') return reject(run, 't (the event type) is missing', element);
+  const isServerEvent = run.request.pathWord === 's2s';
+  const dataType = dataTypeOf(type);
+  if (dataType === undefined && !isServerEvent) return ignore(run, type);
+  const reason = rejectionOf(element, type, isServerEvent);
+  if (reason !== null || dataType === undefined) return reject(run, reason ?? 't is unknown', element);
+  addRows(run, element, dataType);
+}
+
+function ignore(run: Run, type: string): void {
+  const line: IgnoredType = IGNORED_TYPES.find((ignored) => ignored === type) ?? 'other';
+  run.ignored.set(line, (run.ignored.get(line) ?? 0) + 1);
+}
+
+/** Keeps a rejected event with its reason, as a line of NDJSON that the store completes with the send time. */
+function reject(run: Run, reason: string, event: unknown, isCut = false): void {
+  const { pathWord, ip, userAgent } = run.request;
+  const facts = JSON.stringify({
+    reason,
+    line: isCut ? 'unknown' : ledgerLineOf(event),
+    platform: pathWord,
+    ip,
+    userAgent,
+  });
+  run.rejections.push(reason);
+  run.rows.push({
+    kind: 'rejected',
+    visitor: '',
+    session: '',
+    timeMs: 0,
+    rowId: NO_ROW_ID, // the same rejected event twice is kept twice: the ledger counts both
+    flags: ROW_FLAGS.firstOfEvent,
+    lineHead: '{"sendTime":',
+    lineTail: `,${facts.slice(1, -1)},${isCut ? '"eventHead"' : '"event"'}:${JSON.stringify(event)}}\n`,
+    extras: {},
+  });
+}
+
+function addRows(run: Run, event: WireObject, dataType: DataType): void {
+  const { request, mapper } = run;
+  const timeMs = readInteger(event.tm) ?? 0;
+  const visitor = readText(event.u) ?? '';
+  const session = readText(event.s) ?? '';
+  const identify = rowIdentifier(run, event, dataType, { visitor, session, timeMs });
+  const missing = missingDomain(run, event, dataType);
+  const elements = dataType === 'action' ? (event.e as readonly WireObject[]) : NO_ELEMENT;
+  elements.forEach((element, place) => {
+    const rowId = identify(place);
+    const context: RowContext = {
+      ai: request.ai,
+      event,
+      element,
+      timeMs,
+      pathPlatform: PATH_PLATFORMS[request.pathWord] ?? null,
+      isWeb: run.isWeb,
+      ip: request.ip,
+      userAgent: request.userAgent,
+      operatingSystem: () => mapper.userAgents.operatingSystemOf(request.userAgent),
+      domain: missing.domain,
+      actionRequestId: dataType === 'action' ? actionRequestId(run.isWeb, rowId) : null,
+    };
+    const line = encodeLine(dataType, context, mapper.onCut);
+    run.rows.push({
+      kind: dataType,
+      visitor: sortText(visitor, VISITOR_WIDTH),
+      session: sortText(session, SESSION_WIDTH),
+      timeMs: missing.page?.timeMs ?? (dataType === 'action' ? (readInteger(element.tm) ?? timeMs) : timeMs),
+      rowId,
+      flags: (place === 0 ? ROW_FLAGS.firstOfEvent : 0) | (missing.page ? ROW_FLAGS.incomplete : 0),
+      lineHead: line.head,
+      lineTail: line.tail,
+      extras: missing.page
+        ? { ...extrasOf(event, element, dataType), pid: missing.page.requestId, tm: String(timeMs) }
+        : extrasOf(event, element, dataType),
+    });
+  });
+}
+
+/** Cuts a text for the sort key; two long texts that are cut to the same stay apart, so that duplicates are neighbours. */
+function sortText(text: string, width: number): string {
+  const cut = cutText(text, width);
+  return cut === text ? text : `${cut}\u0001${digestOfText(text)}`;
+}
+
+/** Gives the row ids of one event, by place in `e[]`. */
+function rowIdentifier(
+  run: Run,
+  event: WireObject,
+  dataType: DataType,
+  { visitor, session, timeMs }: { readonly visitor: string; readonly session: string; readonly timeMs: number },
+): (place: number) => Buffer {
+  const { ai } = run.request;
+  if (dataType === 'visit') return () => visitRowId(vstRequestId(ai, visitor, session));
+  if (dataType === 'page') return () => pageRowId(pageRequestId(ai, visitor, session, timeMs));
+  const digest = eventDigest(ai, dataType, canonicalJson(event));
+  const occurrence = run.occurrences.get(digest) ?? 0;
+  run.occurrences.set(digest, occurrence + 1);
+  return (place) => eventRowId(digest, place, occurrence);
+}
+
+type MissingDomain = {
+  readonly domain: string | null;
+  /** The page whose domain is to be found later. */
+  readonly page?: { readonly requestId: string; readonly timeMs: number };
+};
+
+function missingDomain(run: Run, event: WireObject, dataType: DataType): MissingDomain {
+  if (dataType !== 'custom_event' && dataType !== 'pvar') return { domain: null };
+  if (event.d !== undefined && event.d !== null) return { domain: null };
+  const pageTimeMs = readInteger(event.ptm);
+  const requestId = pageRequestIdOf(run.request.ai, event);
+  if (pageTimeMs === null || requestId === null) return { domain: null };
+  const domain = run.mapper.pageDomains.get(requestId);
+  return domain === undefined ? { domain: null, page: { requestId, timeMs: pageTimeMs } } : { domain };
+}
+
+/** Kept beside the line: rules match on xpath and query, and ads files of later formats show the OAID. */
+function extrasOf(event: WireObject, element: WireObject, dataType: DataType): Record<string, string> {
+  const extras: Record<string, string> = {};
+  if (dataType === 'action') {
+    keep(extras, 'q', event.q);
+    keep(extras, 'x', element.x);
+  } else if (dataType === 'ads_track_activation') {
+    keep(extras, 'oaid', event.oaid);
+  }
+  return extras;
+}
+
+/** Far above any real xpath or query, and far below what would let one event fill the store. */
+const KEPT_WIDTH = 5_000;
+
+function keep(extras: Record<string, string>, name: string, value: unknown): void {
+  const text = readText(value);
+  if (text !== null) extras[name] = cutText(text, KEPT_WIDTH);
+}

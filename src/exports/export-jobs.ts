@@ -1,0 +1,43 @@
+/** The export job as data that can go to a worker thread, and what the thread does with it. */
+import type { Hour } from '../events/hour.ts';
+import { LocalPackageStore } from '../packages/local-package-store.ts';
+import { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
+import { exportHour, type ExportedHour } from './export-hour.ts';
+import type { GzipCodec } from './gzip/gzip-codec.ts';
+import { openGzipCodec, type GzipCodecChoice } from './gzip/open-gzip-codec.ts';
+
+export type ExportHourJob = {
+  /** Where the hour log lies. */
+  readonly storeRoot: string;
+  /** Where packages lie. */
+  readonly packagesRoot: string;
+  readonly gzip: GzipCodecChoice;
+  readonly ai: string;
+  readonly hour: Hour;
+  readonly revision: number;
+  readonly maxPackageBytes: number;
+};
+
+export interface ExportJobs {
+  exportHour(job: ExportHourJob): Promise<ExportedHour>;
+}
+
+/** Runs export jobs in the calling thread. Opens each codec once, because ISA-L is tested whenever it is opened. */
+export class ExportJobsInPlace implements ExportJobs {
+  readonly #codecs = new Map<GzipCodecChoice, Promise<GzipCodec>>();
+
+  async exportHour(job: ExportHourJob): Promise<ExportedHour> {
+    return exportHour({
+      ...job,
+      codec: await this.#codec(job.gzip),
+      reader: new HourLogReader(job.storeRoot),
+      store: await LocalPackageStore.open(job.packagesRoot),
+    });
+  }
+
+  #codec(choice: GzipCodecChoice): Promise<GzipCodec> {
+    const codec = this.#codecs.get(choice) ?? openGzipCodec({ choice }).then((opened) => opened.codec);
+    this.#codecs.set(choice, codec);
+    return codec;
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Follows the wall clock: seals each hour as it ends and makes the export tasks of every project.
+ *
+ * It looks at the clock at least once a second instead of sleeping until the hour's end, so that a stepped clock, a machine that
+ * slept, and the hours of a long stop are all caught up with at once. Everything it does may be done twice.
+ */
+import type { Logger } from 'pino';
+import type { Catalog } from '../catalog/catalog.ts';
+import { hourEndMs, hourOf, type Hour } from '../events/hour.ts';
+import { retainedFrom } from '../events/retention.ts';
+import { waitFor, type Clock } from '../lib/clock.ts';
+import type { HourStore } from '../store/hour-store.ts';
+
+export type HourSchedulerOptions = {
+  readonly catalog: Catalog;
+  readonly store: HourStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly retentionDays: number;
+  /** Called when tasks were made. */
+  readonly onTasks: () => void;
+};
+
+const TICK_MS = 1_000;
+
+export class HourScheduler {
+  readonly #options: HourSchedulerOptions;
+  /** Up to where each project has its tasks, so that a quiet second asks nothing of the catalog. */
+  readonly #ensuredUntil = new Map<string, Hour>();
+  #fault: string | undefined;
+
+  constructor(options: HourSchedulerOptions) {
+    this.#options = options;
+  }
+
+  /** Says why hours cannot be closed; undefined while they can. */
+  fault(): string | undefined {
+    return this.#fault;
+  }
+
+  /** Follows the clock until the signal. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.closeEndedHours();
+        this.#fault = undefined;
+      } catch (error) {
+        this.#fault = error instanceof Error ? error.message : String(error);
+        this.#options.logger.error({ err: error }, 'An ended hour could not be closed; trying again.');
+      }
+      const nowMs = this.#options.clock.nowMs();
+      await waitFor(Math.min(TICK_MS, Math.max(1, hourEndMs(hourOf(nowMs)) - nowMs)), signal);
+    }
+  }
+
+  /** Seals every hour that has ended and makes the tasks that are missing. Returns the end of the sealed hours. */
+  async closeEndedHours(): Promise<Hour> {
+    const { catalog, store, clock, retentionDays, onTasks } = this.#options;
+    const nowMs = clock.nowMs();
+    const now = hourOf(nowMs);
+    if (store.sealedUntil < now) await store.seal(now);
+    const until = store.sealedUntil;
+    let made = 0;
+    for (const { ai, exportEnabledAtMs } of await catalog.projects.list()) {
+      const ensured = this.#ensuredUntil.get(ai);
+      if (ensured !== undefined && ensured >= until) continue;
+      const from = Math.max(hourOf(exportEnabledAtMs), retainedFrom(nowMs, retentionDays), ensured ?? 0) as Hour;
+      if (from < until) made += await catalog.tasks.ensure(ai, { from, until }, nowMs);
+      this.#ensuredUntil.set(ai, until);
+    }
+    if (made > 0) onTasks();
+    return until;
+  }
+}

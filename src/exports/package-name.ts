@@ -1,0 +1,41 @@
+/**
+ * Names and keys of packages, derived and not drawn, so that a retried export writes the same files again.
+ *
+ * The codec is part of what the uuid is made of: where another codec would write other bytes, it writes them under another name,
+ * and a published package is never overwritten by a late writer on another machine.
+ */
+import { createHash } from 'node:crypto';
+import type { DataType } from '../events/data-types.ts';
+import { formatUtcHour } from '../events/hour.ts';
+import type { Hour } from '../events/hour.ts';
+
+/** What the packages of one `PackageWriter` have in common. */
+export type PackageSet = {
+  readonly ai: string;
+  readonly dataType: DataType;
+  readonly hour: Hour;
+  readonly revision: number;
+  /** Name of the gzip codec. */
+  readonly codecName: string;
+};
+
+/** Gives the file name of a package, `part-00000-{uuid}-c000.csv.gz`, the form of Spark's own writer. */
+export function packageName(set: PackageSet, part: number): string {
+  return `part-${String(part).padStart(5, '0')}-${uuidOf(set)}-c000.csv.gz`;
+}
+
+/** Gives the key under which the package store keeps a package. */
+export function packageKey(set: PackageSet, name: string): string {
+  return `${set.ai}/${formatUtcHour(set.hour)}/r${set.revision}/${set.dataType}/${name}`;
+}
+
+/** A UUID of version 8, which RFC 9562 §5.8 has for hashes of one's own. */
+function uuidOf({ ai, dataType, hour, revision, codecName }: PackageSet): string {
+  const bytes = createHash('sha256')
+    .update(JSON.stringify([ai, dataType, hour, revision, codecName]))
+    .digest();
+  bytes[6] = (bytes[6]! & 0x0f) | 0x80;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+}

@@ -1,0 +1,183 @@
+/**
+ * Cuts the sorted rows of one project, data type, hour and revision into packages.
+ *
+ * Rows are gathered into blocks of whole rows, a block is compressed in one piece, and after each block the size of the package
+ * so far is known exactly. A block is never larger than what, compressed at worst, still fits; so blocks become smaller towards
+ * the end of a package, and it is finished when not even the next row surely fits. Every package begins with the header line.
+ *
+ * Invariants: no package is larger than `maxPackageBytes`, but one whose only row is too large for any. Where blocks end
+ * depends on the rows alone and not on how they came in batches, so the same rows give the same bytes on one codec. Without rows
+ * there is no package.
+ *
+ * An error aborts the package being written and ends the writer. Packages finished before stay in the store, unpublished: they
+ * may not be deleted here, because a worker that has lost its lease must not delete what the next one has published under the
+ * same names. The retry replaces them.
+ *
+ * Cost: one block, its compressed form and the codec's state, about 1.5 MiB; no more for a larger hour.
+ */
+import type { PackageEntry } from '../catalog/catalog.ts';
+import { headerLine } from '../events/data-types.ts';
+import type { DataType } from '../events/data-types.ts';
+import type { Hour } from '../events/hour.ts';
+import type { PackageStore } from '../packages/package-store.ts';
+import { largestChunkBytes } from './gzip/compressed-size.ts';
+import type { GzipCodec } from './gzip/gzip-codec.ts';
+import { PackageFile } from './package-file.ts';
+import { packageKey, packageName } from './package-name.ts';
+import type { PackageSet } from './package-name.ts';
+
+/** The largest package that readers are promised. */
+export const MAX_PACKAGE_BYTES = 64 * 1024 * 1024;
+
+// Part of the bytes' definition, as the codec is: another size cuts deflate blocks elsewhere.
+const BLOCK_BYTES = 512 * 1024;
+
+export type PackageWriterOptions = {
+  readonly codec: GzipCodec;
+  readonly store: PackageStore;
+  readonly ai: string;
+  readonly dataType: DataType;
+  readonly hour: Hour;
+  readonly revision: number;
+  /** Default: 64 MiB. */
+  readonly maxPackageBytes?: number;
+};
+
+export class PackageWriter {
+  readonly #codec: GzipCodec;
+  readonly #store: PackageStore;
+  readonly #set: PackageSet;
+  readonly #header: Buffer;
+  readonly #maxPackageBytes: number;
+  readonly #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  readonly #finished: PackageEntry[] = [];
+  #file: PackageFile | undefined;
+  /** Rows of the current package, those of the block included. */
+  #rows = 0;
+  #blockBytes = 0;
+  /** How large the current block may become. */
+  #blockRoomBytes = 0;
+  #isClosed = false;
+
+  constructor(options: PackageWriterOptions) {
+    const { ai, dataType, hour, revision, codec } = options;
+    this.#codec = codec;
+    this.#store = options.store;
+    this.#set = { ai, dataType, hour, revision, codecName: codec.name };
+    this.#header = Buffer.from(headerLine(dataType));
+    this.#maxPackageBytes = options.maxPackageBytes ?? MAX_PACKAGE_BYTES;
+  }
+
+  /**
+   * Adds rows [from, until) of a batch, in order. Row i is `lines[lineEnds[i - 1] ?? 0 .. lineEnds[i])`, its `\n` included.
+   * The batch belongs to the caller again when this returns.
+   *
+   * @throws the error of the store or the codec, after aborting
+   */
+  async write(lines: Buffer, lineEnds: LineEnds, from: number, until: number): Promise<void> {
+    await this.#orAbort(async () => {
+      for (let row = from; row < until;) row += await this.#take(lines, lineEnds, row, until);
+    });
+  }
+
+  /** Finishes the last package and gives all of them, in order. @throws the error of the store or the codec, after aborting */
+  async finish(): Promise<readonly PackageEntry[]> {
+    await this.#orAbort(async () => {
+      if (this.#file !== undefined) await this.#finishFile(this.#file);
+    });
+    this.#isClosed = true;
+    return this.#finished;
+  }
+
+  /** Forgets the package being written. May be called at any time between other calls, also after `finish`. */
+  async abort(): Promise<void> {
+    this.#isClosed = true;
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.abort();
+  }
+
+  /** Moves at least one step on with the rows from `row`; returns how many rows were taken, which may be none. */
+  async #take(lines: Buffer, lineEnds: LineEnds, row: number, until: number): Promise<number> {
+    const file = this.#file ?? (await this.#createFile());
+    const start = row === 0 ? 0 : lineEnds[row - 1]!;
+    const lastEnd = start + this.#blockRoomBytes - this.#blockBytes;
+    let next = row;
+    while (next < until && lineEnds[next]! <= lastEnd) next += 1;
+    const end = next === 0 ? 0 : lineEnds[next - 1]!;
+    const isBlockFull = next < until;
+    this.#rows += next - row;
+    if (isBlockFull && this.#blockBytes === 0 && next > row) {
+      await this.#compress(file, lines.subarray(start, end)); // a whole block inside the batch needs no copy
+    } else if (next > row || this.#blockBytes > 0) {
+      lines.copy(this.#block, this.#blockBytes, start, end);
+      this.#blockBytes += end - start;
+      if (isBlockFull) await this.#flushBlock(file);
+    } else {
+      // Not even one row fits in an empty block.
+      return this.#takeLargeRow(file, lines.subarray(start, lineEnds[row]));
+    }
+    return next - row;
+  }
+
+  /** Writes a row that is larger than a block, or ends the package when the row may not fit in it and others are there. */
+  async #takeLargeRow(file: PackageFile, line: Buffer): Promise<number> {
+    if (this.#rows > 0 && line.byteLength > largestChunkBytes(this.#maxPackageBytes - file.bytes)) {
+      await this.#finishFile(file);
+      return 0;
+    }
+    this.#rows += 1;
+    await this.#compress(file, line);
+    return 1;
+  }
+
+  async #createFile(): Promise<PackageFile> {
+    const key = packageKey(this.#set, packageName(this.#set, this.#finished.length));
+    this.#file = await PackageFile.create({ store: this.#store, key, codec: this.#codec });
+    this.#rows = 0;
+    this.#blockBytes = this.#header.copy(this.#block);
+    this.#makeRoom(this.#file);
+    return this.#file;
+  }
+
+  async #finishFile(file: PackageFile): Promise<void> {
+    if (this.#blockBytes > 0) await this.#flushBlock(file);
+    const sums = await file.finish();
+    if (sums.bytes > this.#maxPackageBytes && this.#rows > 1) {
+      throw new Error(`a package of ${sums.bytes} bytes was written where ${this.#maxPackageBytes} is the limit`);
+    }
+    const { dataType } = this.#set;
+    const part = this.#finished.length;
+    const name = packageName(this.#set, part);
+    this.#finished.push({ dataType, part, name, key: packageKey(this.#set, name), rows: this.#rows, ...sums });
+    this.#file = undefined;
+  }
+
+  async #flushBlock(file: PackageFile): Promise<void> {
+    const block = this.#block.subarray(0, this.#blockBytes);
+    this.#blockBytes = 0;
+    await this.#compress(file, block);
+  }
+
+  async #compress(file: PackageFile, csv: Buffer): Promise<void> {
+    await file.write(csv);
+    this.#makeRoom(file);
+  }
+
+  #makeRoom(file: PackageFile): void {
+    this.#blockRoomBytes = Math.min(BLOCK_BYTES, largestChunkBytes(this.#maxPackageBytes - file.bytes));
+  }
+
+  async #orAbort(action: () => Promise<void>): Promise<void> {
+    if (this.#isClosed) throw new Error('the package writer is closed');
+    try {
+      await action();
+    } catch (error) {
+      await this.abort().catch(() => undefined); // the first error says what went wrong
+      throw error;
+    }
+  }
+}
+
+/** Where the lines of a batch end. */
+export type LineEnds = Uint32Array | readonly number[];

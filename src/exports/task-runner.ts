@@ -1,0 +1,143 @@
+/**
+ * Works on export tasks: claim → prepare the hour → write packages → publish. Several runners, also of several processes, share
+ * the tasks through their leases.
+ *
+ * A try that fails is given back with a growing pause; after the last one, or when trying again cannot help (damaged files), the
+ * task fails for good and says why. A lease that was lost stops the publication, never the files: another try writes the same.
+ */
+import type { Logger } from 'pino';
+import type { Catalog, ClaimedTask, Manifest } from '../catalog/catalog.ts';
+import type { Hour } from '../events/hour.ts';
+import { waitFor, type Clock } from '../lib/clock.ts';
+import type { HourStore } from '../store/hour-store.ts';
+import type { ExportHourJob, ExportJobs } from './export-jobs.ts';
+
+export type TaskRunnerOptions = {
+  readonly catalog: Catalog;
+  readonly store: HourStore;
+  readonly jobs: ExportJobs;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** What every export job of this runner has in common. */
+  readonly job: Pick<ExportHourJob, 'storeRoot' | 'packagesRoot' | 'gzip' | 'maxPackageBytes'>;
+  /** Tries before a task fails for good. */
+  readonly maxAttempts: number;
+  /** Tasks worked on at once. */
+  readonly concurrency: number;
+};
+
+/** What may be worked on; everything when empty. */
+export type TaskScope = { readonly ai?: string; readonly hours?: readonly Hour[] };
+
+const LEASE_MS = 30_000;
+const HEARTBEAT_MS = 5_000;
+const MAX_PAUSE_MS = 60_000;
+/** How often tasks that another process made are looked for. */
+const POLL_MS = 500;
+/** Errors that no further try can mend. */
+const HOPELESS_CODES: readonly unknown[] = ['store_corrupt', 'format_too_new'];
+
+export class TaskRunner {
+  readonly #options: TaskRunnerOptions;
+  readonly #idling = new Set<AbortController>();
+
+  constructor(options: TaskRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Looks for tasks at once; called when some were made in this process. */
+  wake(): void {
+    for (const idling of this.#idling) idling.abort();
+  }
+
+  /** Works on tasks until the signal; running ones are finished first. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(Array.from({ length: this.#options.concurrency }, () => this.#runOne(signal)));
+  }
+
+  /** Works on due tasks of this scope until none is left that is due now. Returns how many it ended. */
+  async runDue(scope: TaskScope = {}): Promise<number> {
+    const counts = await Promise.all(
+      Array.from({ length: this.#options.concurrency }, async () => {
+        let count = 0;
+        while (await this.#work(scope)) count += 1;
+        return count;
+      }),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  async #runOne(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const worked = await this.#work({}).catch((error: unknown) => {
+        this.#options.logger.error({ err: error }, 'The export tasks cannot be read; trying again.');
+        return false;
+      });
+      if (!worked) await this.#idle(signal);
+    }
+  }
+
+  async #idle(signal: AbortSignal): Promise<void> {
+    const idling = new AbortController();
+    this.#idling.add(idling);
+    await waitFor(POLL_MS, AbortSignal.any([signal, idling.signal]));
+    this.#idling.delete(idling);
+  }
+
+  /** Claims one task and ends it, one way or the other. False when none is due. */
+  async #work(scope: TaskScope): Promise<boolean> {
+    const { catalog, clock } = this.#options;
+    const task = await catalog.tasks.claim({ nowMs: clock.nowMs(), leaseMs: LEASE_MS, ...scope });
+    if (!task) return false;
+    const heartbeat = setInterval(() => {
+      catalog.tasks.extend(task, clock.nowMs() + LEASE_MS).catch((error: unknown) => {
+        this.#options.logger.warn(
+          { err: error, ai: task.ai, hour: task.hour },
+          'The lease of an export task could not be extended.',
+        );
+      });
+    }, HEARTBEAT_MS);
+    try {
+      await this.#export(task);
+    } catch (error) {
+      await this.#giveBack(task, error);
+    } finally {
+      clearInterval(heartbeat);
+    }
+    return true;
+  }
+
+  async #export(task: ClaimedTask): Promise<Manifest | undefined> {
+    const { catalog, store, jobs, clock, job, logger } = this.#options;
+    const { ai, hour } = task;
+    await store.prepare(hour);
+    const revision = await catalog.manifests.nextRevision(ai, hour);
+    const { packages, rows, codec } = await jobs.exportHour({ ...job, ai, hour, revision });
+    const manifest = await catalog.manifests.publish(task, {
+      revision,
+      facts: { schemaVersion: 1, codec, rows },
+      packages,
+      nowMs: clock.nowMs(),
+    });
+    if (manifest && packages.length > 0)
+      logger.info({ ai, hour, revision, packages: packages.length }, 'Hour exported.');
+    return manifest;
+  }
+
+  async #giveBack(task: ClaimedTask, error: unknown): Promise<void> {
+    const { catalog, clock, maxAttempts, logger } = this.#options;
+    const { ai, hour, attempts } = task;
+    const message = error instanceof Error ? error.message : String(error);
+    const isHopeless = error instanceof Error && 'code' in error && HOPELESS_CODES.includes(error.code);
+    logger.error(
+      { err: error, ai, hour, attempts },
+      isHopeless || attempts >= maxAttempts ? 'Export failed for good.' : 'Export failed; it will be tried again.',
+    );
+    if (isHopeless || attempts >= maxAttempts) {
+      await catalog.tasks.fail(task, message);
+    } else {
+      const pauseMs = Math.min(1000 * 2 ** (attempts - 1), MAX_PAUSE_MS);
+      await catalog.tasks.retryLater(task, clock.nowMs() + pauseMs, message);
+    }
+  }
+}

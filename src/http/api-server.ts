@@ -1,0 +1,60 @@
+/**
+ * Puts the API together: its routes, and what holds for all of them. Listens nowhere itself; server.ts hands requests over.
+ */
+import { fastify, type FastifyInstance } from 'fastify';
+import type { BaseLogger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { PackageStore } from '../packages/package-store.ts';
+import { LinkSigner } from '../packages/signed-link.ts';
+import { answerError, answerUnroutable, unknownPathError } from './api-errors.ts';
+import type { CallLimit } from './call-limit.ts';
+import { addDownloadRoute } from './download-route.ts';
+import { addInsightsRoutes } from './insights-routes.ts';
+import { addOperationsRoutes, type ReadinessCheck } from './operations-routes.ts';
+import { REQUEST_ID_HEADER, RequestIds } from './request-id.ts';
+import { addTokenRoute } from './token-route.ts';
+
+export type ApiOptions = {
+  readonly catalog: Catalog;
+  readonly packages: PackageStore;
+  readonly clock: Clock;
+  readonly logger: BaseLogger;
+  readonly metrics: Registry;
+  readonly readinessChecks: readonly ReadinessCheck[];
+  readonly callLimit: CallLimit;
+  readonly retentionDays: number;
+  /** Base of the links. Default: what each client's Host header says. */
+  readonly publicUrl?: string | undefined;
+};
+
+/** A link's folder is the longest part of any path: 50 + 64 + 20 letters and what is between. */
+const MAX_PARAM_LENGTH = 256;
+
+/** Builds the API. `close` of what it returns ends it, after the server that hands requests over has been closed. */
+export async function openApi(options: ApiOptions): Promise<FastifyInstance> {
+  const { logger } = options;
+  const requestIds = new RequestIds();
+  const app = fastify({
+    logger: false, // failures are logged in api-errors.ts
+    requestIdHeader: REQUEST_ID_HEADER, // server.ts has set it, checked
+    genReqId: () => requestIds.next(),
+    exposeHeadRoutes: false,
+    // Scripts whose base URL ends with a slash send two in a row, and the original's proxy forgave it.
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreDuplicateSlashes: true },
+    frameworkErrors: (error, request, reply) => answerUnroutable(logger, error, request, reply),
+  });
+  app.removeAllContentTypeParsers();
+  app.setErrorHandler((error, request, reply) => answerError(logger, error, request, reply));
+  // In a hook, because a body of a strange type must not turn a 404 into a 415.
+  app.addHook('onRequest', (request, _reply, next) => next(request.is404 ? unknownPathError(request) : undefined));
+
+  const linkSigner = new LinkSigner({ linkKey: options.catalog.serverKeys.linkKey });
+  addTokenRoute(app, options);
+  addInsightsRoutes(app, { ...options, linkSigner, publicUrl: options.publicUrl });
+  addDownloadRoute(app, { ...options, linkSigner });
+  addOperationsRoutes(app, options);
+  await app.ready();
+  return app;
+}

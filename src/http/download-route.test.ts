@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { Readable } from 'node:stream';
+import { describe, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { headerLine } from '../events/data-types.ts';
+import { addHours } from '../events/hour.ts';
+import type { OpenPackage, PackageStore } from '../packages/package-store.ts';
+import {
+  beijingHour,
+  createProject,
+  NOW_MS,
+  openTestApi,
+  publishHour,
+  type TestApiOptions,
+} from './api.test-helper.ts';
+
+const HOUR = beijingHour('2018071809');
+const ROWS = 'row\n'.repeat(1000);
+
+/** A server with one published package, its link, and a request that is sent as it stands. */
+async function openPackageServer(t: TestContext, options: TestApiOptions = {}) {
+  const api = await openTestApi(t, options);
+  const project = await createProject(api.catalog);
+  const [entry] = await publishHour(api, project, HOUR, { page: [ROWS] });
+  const token = await api.catalog.tokens.create(project.ai, NOW_MS);
+  const exported = await fetch(`${api.baseUrl}/v2/insights/hour/page/${project.ai}/2018071809.json`, {
+    headers: { Authorization: token },
+  });
+  const { downloadLinks } = (await exported.json()) as { downloadLinks: [string] };
+  const target = downloadLinks[0].slice(api.baseUrl.length);
+  const get = (
+    path = target,
+    { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
+  ) =>
+    new Promise<IncomingMessage & { content: Buffer }>((resolve, reject) => {
+      const call = request({ port: api.port, host: '127.0.0.1', path, method, headers }, (res) => {
+        buffer(res).then((content) => resolve(Object.assign(res, { content })), reject);
+      });
+      call.on('error', reject).end();
+    });
+  return { ...api, project, entry: entry!, target, get };
+}
+
+describe('GET of a link', () => {
+  test('sends the package whole, as gzip without Content-Encoding, with its length and checksums', async (t) => {
+    const { get, entry } = await openPackageServer(t);
+    for (const accepted of ['gzip, deflate, br', 'identity', '*']) {
+      const answer = await get(undefined, { headers: { 'Accept-Encoding': accepted } });
+      assert.equal(answer.statusCode, 200);
+      assert.equal(String(gunzipSync(answer.content)), headerLine('page') + ROWS);
+      const { headers } = answer;
+      assert.equal(headers['content-length'], String(entry.bytes));
+      assert.equal(headers['content-type'], 'application/gzip');
+      assert.equal(headers['content-encoding'], undefined);
+      assert.equal(headers['transfer-encoding'], undefined);
+      assert.equal(headers['x-amz-meta-md5-hash'], createHash('md5').update(answer.content).digest('hex'));
+      assert.equal(headers['content-md5'], createHash('md5').update(answer.content).digest('base64'));
+      assert.equal(headers.etag, `"${entry.md5}"`);
+      assert.equal(headers['accept-ranges'], 'bytes');
+      assert.equal(headers['content-disposition'], `attachment; filename="${entry.name}"`);
+      assert.ok(headers['x-request-id']);
+    }
+  });
+
+  test('answers HEAD with the same headers and no body', async (t) => {
+    const { get, entry } = await openPackageServer(t);
+    const answer = await get(undefined, { method: 'HEAD', headers: { Range: 'bytes=0-9' } });
+    assert.equal(answer.statusCode, 200);
+    assert.equal(answer.headers['content-length'], String(entry.bytes));
+    assert.ok(answer.headers['content-md5']);
+    assert.equal(answer.content.length, 0);
+  });
+
+  test('sends a part, with the hash of the whole but no Content-MD5', async (t) => {
+    const { get, entry } = await openPackageServer(t);
+    const whole = (await get()).content;
+    const { bytes } = entry;
+    for (const [range, from, until] of [
+      ['bytes=0-9', 0, 10],
+      ['bytes=10-', 10, bytes],
+      ['bytes=-7', bytes - 7, bytes],
+      [`bytes=${bytes - 1}-${bytes + 50}`, bytes - 1, bytes],
+    ] as const) {
+      const answer = await get(undefined, { headers: { Range: range } });
+      assert.equal(answer.statusCode, 206, range);
+      assert.deepEqual(answer.content, whole.subarray(from, until));
+      assert.equal(answer.headers['content-range'], `bytes ${from}-${until - 1}/${bytes}`);
+      assert.equal(answer.headers['content-length'], String(until - from));
+      assert.equal(answer.headers['content-md5'], undefined);
+      assert.equal(answer.headers['x-amz-meta-md5-hash'], entry.md5);
+    }
+    const several = await get(undefined, { headers: { Range: 'bytes=0-1,4-5' } });
+    assert.deepEqual([several.statusCode, several.content.length], [200, bytes]);
+    const beyond = await get(undefined, { headers: { Range: `bytes=${bytes}-` } });
+    assert.deepEqual([beyond.statusCode, beyond.headers['content-range']], [416, `bytes */${bytes}`]);
+  });
+
+  test('sends a part only if the package is still what If-Range says', async (t) => {
+    const { get, entry } = await openPackageServer(t);
+    const part = (ifRange: string) => get(undefined, { headers: { Range: 'bytes=0-9', 'If-Range': ifRange } });
+    assert.equal((await part(`"${entry.md5}"`)).statusCode, 206);
+    for (const other of [`W/"${entry.md5}"`, '"0"', entry.md5, 'Wed, 18 Jul 2018 02:30:00 GMT']) {
+      assert.equal((await part(other)).statusCode, 200, other);
+    }
+  });
+
+  test('takes a link to its last second and refuses it one second later, also for HEAD', async (t) => {
+    const { get, clock } = await openPackageServer(t);
+    clock.set(NOW_MS + 5 * 60_000);
+    assert.equal((await get()).statusCode, 200);
+    clock.set(NOW_MS + 5 * 60_000 + 1000);
+    const answer = await get();
+    assert.equal(answer.statusCode, 403);
+    const body = JSON.parse(String(answer.content)) as Record<string, string>;
+    assert.match(body['message']!, /^This link has expired\. Ask the export call for a fresh link/);
+    assert.equal(body['requestId'], answer.headers['x-request-id']);
+    assert.equal((await get(undefined, { method: 'HEAD' })).statusCode, 403);
+  });
+
+  test('refuses a link with one character changed at any position of path and query', async (t) => {
+    const { get, target } = await openPackageServer(t);
+    const refused = new Map<number, string>();
+    for (let at = 0; at < target.length; at += 1) {
+      for (const other of ['0', 'Z']) {
+        if (target[at] === other) continue;
+        const answer = await get(`${target.slice(0, at)}${other}${target.slice(at + 1)}`).catch(() => undefined);
+        refused.set(answer?.statusCode ?? 0, `${at}${other}`);
+        assert.ok(answer?.statusCode === 403 || at === 0, `position ${at}: ${answer?.statusCode}`);
+      }
+    }
+    // Without its first slash it is no HTTP at all.
+    assert.deepEqual([...refused.keys()].sort(), [400, 403]);
+  });
+
+  test('refuses a link with a parameter more, twice, in another order or in another case', async (t) => {
+    const { get, target } = await openPackageServer(t);
+    const [path, query] = target.split('?') as [string, string];
+    const [expires, signature] = query.split('&') as [string, string];
+    const others = [
+      `${target}&x=1`,
+      `${target}&`,
+      `${target}#x`,
+      `${path}?${signature}&${expires}`,
+      `${path}?${expires}&${query}`,
+      `${path}?${expires}&Signature=${signature.slice(10).toUpperCase()}`,
+      `${path.replace('part', '%70art')}?${query}`,
+      `/${target}`,
+      `/x/..${target}`,
+      `${path}/?${query}`,
+      path,
+      `${path}?`,
+      `${path}?${expires}`,
+      `${target}%zz`,
+      target.replace('/part', '/../part'),
+    ];
+    for (const other of others) assert.equal((await get(other)).statusCode, 403, other);
+    assert.equal((await get(target, { method: 'POST' })).statusCode, 405);
+  });
+
+  test('answers 410 when the package has been removed', async (t) => {
+    const { get, catalog, packages, entry, logged } = await openPackageServer(t);
+    await packages.delete(entry.key);
+    const lost = await get();
+    assert.equal(lost.statusCode, 410);
+    assert.equal(logged.length, 1, 'an operator must hear of a published package that is not in the store');
+    await catalog.manifests.deletePackagesBefore(addHours(HOUR, 1));
+    const removed = await get();
+    assert.equal(removed.statusCode, 410);
+    assert.match(String(removed.content), /ask the export call again/);
+    assert.equal(logged.length, 1);
+  });
+
+  test('sends nothing of a package whose size is not that of the manifest', async (t) => {
+    const { get, packages, entry, logged } = await openPackageServer(t);
+    await packages.delete(entry.key);
+    const sink = await packages.create(entry.key);
+    await sink.write(Buffer.from('short'));
+    await sink.finish();
+    const answer = await get();
+    assert.equal(answer.statusCode, 500);
+    assert.equal((JSON.parse(String(answer.content)) as { code: string }).code, 'store_corrupt');
+    assert.equal(logged.length, 1);
+  });
+
+  test('cuts the connection when the store fails after the headers', async (t) => {
+    for (const fault of ['error', 'end', 'more'] as const) {
+      const { get, logged } = await openPackageServer(t, { packages: failingStore(fault) });
+      await assert.rejects(get(), { code: 'ECONNRESET' });
+      assert.equal(logged.length, 1);
+    }
+  });
+
+  test('closes the package when the client hangs up', async (t) => {
+    const store = stalledStore();
+    const { port, target, logged } = await openPackageServer(t, { packages: store.store });
+    const call = request({ port, host: '127.0.0.1', path: target });
+    call.on('error', () => undefined).end();
+    const [answer] = (await once(call, 'response')) as [IncomingMessage];
+    answer.on('error', () => undefined);
+    await once(answer, 'data');
+    call.destroy();
+    await store.closed;
+    assert.deepEqual(logged, []);
+  });
+});
+
+/** A store whose packages give two bytes and then fail, or just end, or give more than they should. */
+function failingStore(fault: 'error' | 'end' | 'more'): PackageStore {
+  const streamed = function* () {
+    yield Buffer.from('ab');
+    if (fault === 'error') throw Object.assign(new Error('i/o error'), { code: 'EIO' });
+    if (fault === 'more') yield Buffer.alloc(65_536);
+  };
+  return storeOf(
+    () => Readable.from(streamed()),
+    () => undefined,
+  );
+}
+
+/** A store whose packages stop after one byte, and a promise that is fulfilled when one is closed. */
+function stalledStore(): { store: PackageStore; closed: Promise<undefined> } {
+  const { promise: closed, resolve } = Promise.withResolvers<undefined>();
+  const stalled = () => {
+    const stream = new Readable({ read: () => undefined });
+    stream.push('a');
+    return stream;
+  };
+  return { store: storeOf(stalled, () => resolve(undefined)), closed };
+}
+
+/** A store that takes any package and gives out its own streams, with the right size. */
+function storeOf(stream: () => Readable, onClose: () => void): PackageStore {
+  const sizes = new Map<string, number>();
+  return {
+    create: (key) => {
+      sizes.set(key, 0);
+      return Promise.resolve({
+        write: (bytes) => Promise.resolve(void sizes.set(key, (sizes.get(key) ?? 0) + bytes.length)),
+        finish: () => Promise.resolve(),
+        abort: () => Promise.resolve(),
+      });
+    },
+    open: (key) => {
+      const opened: OpenPackage = { bytes: sizes.get(key)!, stream, close: () => Promise.resolve(onClose()) };
+      return Promise.resolve(opened);
+    },
+    delete: () => Promise.resolve(),
+  };
+}

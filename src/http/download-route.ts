@@ -1,0 +1,156 @@
+/**
+ * `GET|HEAD /{folder}/{file}?Expires=…&Signature=…`: sends a package to whoever holds a link to it.
+ *
+ * The expiry is checked when a download starts; a running one is never cut off. The bytes go out as they lie in the store: as
+ * `application/gzip` without Content-Encoding, whatever the client accepts, because a client that unpacks on the way would save a
+ * CSV under a .gz name and find no checksum right. A signed link to a package that is not there any more is 410, since it was there
+ * when the link was made.
+ *
+ * Cost: one open file and two chunks of memory a download, also when its client hangs up or stops reading (server.ts ends those).
+ */
+import { pipeline } from 'node:stream/promises';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { BaseLogger } from 'pino';
+import type { Catalog, PublishedPackage } from '../catalog/catalog.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { Clock } from '../lib/clock.ts';
+import { isSystemError } from '../lib/system-error.ts';
+import type { OpenPackage, PackageStore } from '../packages/package-store.ts';
+import type { LinkSigner } from '../packages/signed-link.ts';
+import { unknownPathError } from './api-errors.ts';
+import { parseByteRange, type ByteRange } from './byte-range.ts';
+import { buildErrorBody } from './error-body.ts';
+import { READ_METHODS } from './resource.ts';
+
+export type DownloadRouteOptions = {
+  readonly catalog: Pick<Catalog, 'manifests'>;
+  readonly packages: PackageStore;
+  readonly linkSigner: LinkSigner;
+  readonly clock: Clock;
+  readonly logger: BaseLogger;
+};
+
+export function addDownloadRoute(app: FastifyInstance, options: DownloadRouteOptions): void {
+  app.route({
+    // Any path of two parts may come here; one that is no link is unknown like any other.
+    url: '/:folder/:file',
+    method: [...READ_METHODS],
+    handler: (request, reply) => download(options, request, reply),
+  });
+}
+
+async function download(
+  options: DownloadRouteOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const found = await findLinkedPackage(options, request);
+  const opened = await options.packages.open(found.key);
+  if (!opened) {
+    options.logger.error({ key: found.key, requestId: request.id }, 'A published package is not in the package store.');
+    throw goneError();
+  }
+  try {
+    if (opened.bytes !== found.bytes) {
+      throw new AppError('store_corrupt', `${found.key} has ${opened.bytes} bytes instead of ${found.bytes}.`);
+    }
+    return await sendPackage(options.logger, { found, opened, request, reply });
+  } finally {
+    await opened.close();
+  }
+}
+
+async function findLinkedPackage(
+  { catalog, linkSigner, clock }: DownloadRouteOptions,
+  request: FastifyRequest,
+): Promise<PublishedPackage> {
+  const check = linkSigner.check(request.raw.url ?? '', clock.nowMs());
+  if (check.status === 'refused') throw unknownPathError(request);
+  if (check.status === 'expired') throw new AppError('link_refused', 'This link has expired.');
+  const { ai, hour, dataType, name } = check.linked;
+  const found = await catalog.manifests.findPackage(ai, hour, dataType, name);
+  if (!found) throw goneError();
+  return found;
+}
+
+function goneError(): AppError {
+  return new AppError('package_gone', 'This package is not kept any more.');
+}
+
+type Sending = {
+  readonly found: PublishedPackage;
+  readonly opened: OpenPackage;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+};
+
+async function sendPackage(logger: BaseLogger, { found, opened, request, reply }: Sending): Promise<FastifyReply> {
+  const range = rangeOf(request, found);
+  if (range.status === 'unsatisfiable') {
+    void reply.code(416).header('Content-Range', `bytes */${found.bytes}`);
+    return reply.send(buildErrorBody('bad_request', `The package has ${found.bytes} bytes.`, request.id));
+  }
+  const { from, until } = range.status === 'part' ? range : { from: 0, until: found.bytes };
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(range.status === 'part' ? 206 : 200, headersOf(found, range));
+  if (request.method === 'HEAD') {
+    raw.end();
+    return reply;
+  }
+  try {
+    await pipeline(opened.stream({ from, until }), exactly(until - from), raw);
+  } catch (error) {
+    raw.destroy(); // an answer cut short must not look like a whole one
+    const facts = { err: error, key: found.key, requestId: request.id };
+    if (isHangUp(error)) logger.info(facts, 'A client hung up during a download.');
+    else logger.error(facts, 'A download failed.');
+  }
+  return reply;
+}
+
+function rangeOf({ method, headers }: FastifyRequest, found: PublishedPackage): ByteRange {
+  const ifRange = headers['if-range'];
+  const isAsked = method === 'GET' && (ifRange === undefined || ifRange === etagOf(found));
+  return parseByteRange(isAsked ? headers.range : undefined, found.bytes);
+}
+
+function headersOf(found: PublishedPackage, range: ByteRange): Record<string, string | number> {
+  return {
+    'Content-Type': 'application/gzip',
+    'Content-Disposition': `attachment; filename="${found.name}"`,
+    'Accept-Ranges': 'bytes',
+    ETag: etagOf(found),
+    'x-amz-meta-md5-hash': found.md5,
+    'Cache-Control': 'private, no-transform', // no proxy may keep it past the link's end, or unpack it
+    ...(range.status === 'part'
+      ? {
+          'Content-Length': range.until - range.from,
+          'Content-Range': `bytes ${range.from}-${range.until - 1}/${found.bytes}`,
+        }
+      : { 'Content-Length': found.bytes, 'Content-MD5': Buffer.from(found.md5, 'hex').toString('base64') }),
+  };
+}
+
+function etagOf({ md5 }: PublishedPackage): string {
+  return `"${md5}"`;
+}
+
+/** Passes on what comes, and fails when it is not exactly so many bytes. */
+function exactly(bytes: number): (source: AsyncIterable<Buffer>) => AsyncGenerator<Buffer> {
+  return async function* (source) {
+    let passed = 0;
+    for await (const chunk of source) {
+      passed += chunk.length;
+      if (passed > bytes) break;
+      yield chunk;
+    }
+    if (passed !== bytes) throw new AppError('store_corrupt', `A package does not give the ${bytes} bytes it should.`);
+  };
+}
+
+function isHangUp(error: unknown): boolean {
+  return ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_UNABLE_TO_PIPE'].some((code) =>
+    isSystemError(error, code),
+  );
+}

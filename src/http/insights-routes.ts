@@ -1,0 +1,148 @@
+/**
+ * The export calls: `GET /v2/insights/{hour|day}/{type}/{ai}/{date}.json`, and the same without a type for all ten.
+ *
+ * Order of checks: the token first, so that a stranger learns nothing, not even whether a date is well formed; then the call itself;
+ * then the project's turn, so that only calls that do work wait; then the status.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { Catalog, Project } from '../catalog/catalog.ts';
+import { retainedFrom } from '../events/retention.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { LinkSigner } from '../packages/signed-link.ts';
+import type { CallLimit, Turn } from './call-limit.ts';
+import { parseExportCall, type ExportCall } from './export-call.ts';
+import { AllTypesEnvelope, buildEnvelope, type EnvelopeFacts, TypeEnvelope } from './export-envelope.ts';
+import { decideExport, type ExportState } from './export-status.ts';
+import { linkBaseOf } from './link-base.ts';
+import { findAuthorizedProject, UNAUTHORIZED_BODY } from './project-access.ts';
+import { addResource, READ_METHODS } from './resource.ts';
+import { unknownPathError } from './api-errors.ts';
+
+export type InsightsRouteOptions = {
+  readonly catalog: Pick<Catalog, 'tokens' | 'tasks' | 'manifests'>;
+  readonly linkSigner: LinkSigner;
+  readonly callLimit: CallLimit;
+  readonly clock: Clock;
+  readonly retentionDays: number;
+  readonly publicUrl: string | undefined;
+};
+
+type Params = { readonly exportType: string; readonly dataType?: string; readonly ai: string; readonly file: string };
+
+type ReadableCall = Extract<ExportCall, { readonly status: 'readable' }>;
+
+const UnauthorizedBody = Type.Object({ message: Type.String(), errors: Type.Array(Type.String()) });
+
+export function addInsightsRoutes(app: FastifyInstance, options: InsightsRouteOptions): void {
+  const handler = (request: FastifyRequest, reply: FastifyReply) => exportLinks(options, request, reply);
+  for (const [path, envelope] of [
+    ['/:dataType/:ai', TypeEnvelope],
+    ['/:ai', AllTypesEnvelope],
+  ] as const) {
+    addResource(app, {
+      url: `/v2/insights/:exportType${path}/:file`,
+      methods: READ_METHODS,
+      options: { schema: { response: { 200: envelope, 400: envelope, 401: UnauthorizedBody, 429: envelope } } },
+      handler,
+    });
+  }
+}
+
+async function exportLinks(
+  options: InsightsRouteOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { exportType, dataType, ai, file } = request.params as Params;
+  if (!file.endsWith('.json')) throw unknownPathError(request);
+  void reply.header('Cache-Control', 'no-store');
+  const requestedAtMs = options.clock.nowMs();
+  const project = await findAuthorizedProject(options.catalog.tokens, {
+    ai,
+    headers: request.headers,
+    nowMs: requestedAtMs,
+  });
+  if (!project) return reply.code(401).send(UNAUTHORIZED_BODY);
+
+  const date = file.slice(0, -'.json'.length);
+  const call = parseExportCall({ exportType, dataType, date, query: queryOf(request) });
+  const answer = (status: number, facts: Pick<EnvelopeFacts, 'status' | 'errorMsg' | 'links'>): FastifyReply =>
+    reply.code(status).send(buildEnvelope({ ...call.echo, ...facts, requestedAtMs }));
+  if (call.status === 'unreadable') return answer(400, { status: 'ERROR', errorMsg: call.errorMsg, links: [] });
+
+  const turn = await takeTurn(options.callLimit, ai, reply);
+  if (turn.status === 'left') return reply.hijack(); // nobody is there to be answered
+  if (turn.status === 'refused') {
+    void reply.header('Retry-After', turn.retryAfterSeconds);
+    return answer(429, {
+      status: 'ERROR',
+      errorMsg: 'Too many calls wait for their turn; ask again later.',
+      links: [],
+    });
+  }
+
+  const state = await readState(options, project, call);
+  if (state.status === 'FINISHED') {
+    const links = await listLinks(options, {
+      project,
+      call,
+      hours: state.hours,
+      base: linkBaseOf(request.raw, options.publicUrl),
+    });
+    return answer(200, { status: 'FINISHED', errorMsg: '', links });
+  }
+  if (state.retryAfterSeconds !== undefined) void reply.header('Retry-After', state.retryAfterSeconds);
+  return answer(200, { status: state.status, errorMsg: state.errorMsg, links: [] });
+}
+
+async function readState(
+  { catalog, clock, retentionDays }: InsightsRouteOptions,
+  project: Project,
+  { date }: ReadableCall,
+): Promise<ExportState> {
+  const tasks = await catalog.tasks.list(project.ai, date.hours);
+  const nowMs = clock.nowMs(); // the call may have waited
+  return decideExport({
+    date,
+    nowMs,
+    exportEnabledAtMs: project.exportEnabledAtMs,
+    retainedFrom: retainedFrom(nowMs, retentionDays),
+    tasks,
+  });
+}
+
+type Listing = {
+  readonly project: Project;
+  readonly call: ReadableCall;
+  readonly hours: Extract<ExportState, { readonly status: 'FINISHED' }>['hours'];
+  readonly base: string;
+};
+
+async function listLinks(
+  { catalog, linkSigner, clock }: InsightsRouteOptions,
+  { project, call, hours, base }: Listing,
+): Promise<EnvelopeFacts['links']> {
+  const packages = await catalog.manifests.listPackages(project.ai, hours, call.dataType);
+  const expiresAtSeconds = Math.floor(clock.nowMs() / 1000) + call.expireMinutes * 60;
+  return packages.map((entry) => ({
+    dataType: entry.dataType,
+    link: linkSigner.build({ base, linked: entry, expiresAtSeconds }),
+  }));
+}
+
+/** Waits for the project's turn; a client that hangs up gives its place back. */
+async function takeTurn(callLimit: CallLimit, ai: string, { raw }: FastifyReply): Promise<Turn> {
+  const hangUp = new AbortController();
+  const abort = (): void => hangUp.abort();
+  raw.once('close', abort);
+  if (raw.closed) abort();
+  const turn = await callLimit.take(ai, hangUp.signal);
+  raw.off('close', abort);
+  return turn;
+}
+
+function queryOf({ raw: { url = '' } }: FastifyRequest): URLSearchParams {
+  const mark = url.indexOf('?');
+  return new URLSearchParams(mark === -1 ? '' : url.slice(mark));
+}

@@ -1,0 +1,166 @@
+/**
+ * Imports past events: maps NDJSON as the collector maps requests, fills hours that hold no rows, and exports them again.
+ *
+ * All or nothing: a line that cannot be read, or an hour that may not be filled, refuses the import before anything counts. Only
+ * one import runs on a data directory at a time. Consecutive lines of the same send time and client are one request, as they
+ * were when they were received, so equal events among them stay as many as they are.
+ */
+import type { Catalog, Project } from '../catalog/catalog.ts';
+import { AppError } from '../errors/app-error.ts';
+import { formatBeijingHour, hourOf, type Hour, type HourRange } from '../events/hour.ts';
+import { mapEvents, type Mapper } from '../events/map-events.ts';
+import { PageDomains } from '../events/page-domains.ts';
+import { retainedFrom } from '../events/retention.ts';
+import { UserAgents } from '../events/user-agent.ts';
+import type { TaskRunner } from '../exports/task-runner.ts';
+import { waitFor, type Clock } from '../lib/clock.ts';
+import type { HourReader, HourStore } from '../store/hour-store.ts';
+import { ImportWriter } from '../store/hour-log/import-writer.ts';
+import { lockImports } from '../store/hour-log/import-lock.ts';
+import type { StoreJobs } from '../store/hour-log/store-jobs.ts';
+import { parseImportLine, type ImportLine } from './import-line.ts';
+import { readLines } from './ndjson-lines.ts';
+
+export type ImportOptions = {
+  readonly project: Project;
+  readonly catalog: Catalog;
+  readonly store: HourStore;
+  readonly reader: HourReader;
+  readonly jobs: StoreJobs;
+  readonly runner: TaskRunner;
+  readonly clock: Clock;
+  readonly storeRoot: string;
+  readonly retentionDays: number;
+  readonly onProgress: (progress: ImportProgress) => void;
+};
+
+export type ImportProgress =
+  | { readonly step: 'reading'; readonly bytes: number; readonly events: number }
+  | { readonly step: 'exporting'; readonly hours: number; readonly finished: number };
+
+export type ImportSummary = {
+  readonly events: number;
+  readonly rejected: number;
+  readonly ignored: number;
+  /** Why events were rejected, and how many for each reason. */
+  readonly reasons: Readonly<Record<string, number>>;
+  readonly hours: readonly Hour[];
+};
+
+const MAX_LINE_BYTES = 2 * 1024 * 1024;
+const MAX_EVENTS_PER_REQUEST = 500;
+
+/**
+ * Imports the events of these sources, one after the other, and returns when their hours are FINISHED again.
+ * @throws AppError import_invalid, hour_open, hour_out_of_range, hour_holds_rows, store_corrupt
+ */
+export async function importEvents(
+  options: ImportOptions,
+  sources: readonly AsyncIterable<Buffer>[],
+): Promise<ImportSummary> {
+  const { store, clock, storeRoot, project, jobs } = options;
+  await store.seal(hourOf(clock.nowMs()));
+  await using _lock = await lockImports(storeRoot);
+  const writer = await ImportWriter.begin({ root: storeRoot, ai: project.ai, jobs });
+  let summary: Omit<ImportSummary, 'hours'>;
+  try {
+    summary = await writeEvents(options, writer, sources);
+    await writer.commit();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+  await exportHours(options, writer.hours);
+  return { ...summary, hours: writer.hours };
+}
+
+async function writeEvents(
+  options: ImportOptions,
+  writer: ImportWriter,
+  sources: readonly AsyncIterable<Buffer>[],
+): Promise<Omit<ImportSummary, 'hours'>> {
+  const mapper: Mapper = { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined };
+  const checkedHours = new Set<Hour>();
+  const reasons: Record<string, number> = {};
+  let [events, ignored, rejected, bytes] = [0, 0, 0, 0];
+  let request: ImportLine[] = [];
+  const writeRequest = async (): Promise<void> => {
+    const first = request[0];
+    if (!first) return;
+    const { pathWord, ip, userAgent, sendTimeMs } = first;
+    const elements = request.map((line) => line.event);
+    const batch = mapEvents({ ai: options.project.ai, pathWord, elements, oversize: new Map(), ip, userAgent }, mapper);
+    await writer.append(batch, sendTimeMs);
+    events += elements.length;
+    rejected += batch.rejections.length;
+    for (const reason of batch.rejections) reasons[reason] = (reasons[reason] ?? 0) + 1;
+    for (const receipt of batch.receipts) ignored += receipt.ignored;
+    request = [];
+  };
+  for (const source of sources) {
+    const lines = readLines(source, MAX_LINE_BYTES, (count) => {
+      bytes += count;
+      options.onProgress({ step: 'reading', bytes, events });
+    });
+    for await (const text of lines) {
+      const line = parseImportLine(text);
+      const hour = hourOf(line.sendTimeMs);
+      if (!checkedHours.has(hour)) await checkHour(options, hour, text.number);
+      checkedHours.add(hour);
+      if (request.length === MAX_EVENTS_PER_REQUEST || (request[0] && !isSameRequest(request[0], line)))
+        await writeRequest();
+      request.push(line);
+    }
+    await writeRequest();
+  }
+  return { events, rejected, ignored, reasons };
+}
+
+function isSameRequest(a: ImportLine, b: ImportLine): boolean {
+  return a.sendTimeMs === b.sendTimeMs && a.pathWord === b.pathWord && a.ip === b.ip && a.userAgent === b.userAgent;
+}
+
+/** Refuses an hour that may not be filled. */
+async function checkHour(options: ImportOptions, hour: Hour, lineNumber: number): Promise<void> {
+  const { project, store, reader, clock, retentionDays, catalog } = options;
+  const name = `Line ${lineNumber}: hour ${formatBeijingHour(hour)} (Beijing time)`;
+  if (hour >= store.sealedUntil) throw new AppError('hour_open', `${name} has not ended yet.`);
+  if (hour < hourOf(project.exportEnabledAtMs)) {
+    throw new AppError('hour_out_of_range', `${name} ends before the project's export was enabled.`);
+  }
+  if (hour < retainedFrom(clock.nowMs(), retentionDays))
+    throw new AppError('hour_out_of_range', `${name} is past retention.`);
+  await store.prepare(hour);
+  const manifest = await catalog.manifests.newest(project.ai, hour);
+  if (reader.counts(hour, project.ai).kinds.length > 0 || (manifest?.packages.length ?? 0) > 0) {
+    throw new AppError('hour_holds_rows', `${name} holds rows already.`);
+  }
+}
+
+/** Exports the hours again and waits until each is finished, by this process or by a server beside it. */
+async function exportHours(
+  { project, catalog, runner, clock, onProgress }: ImportOptions,
+  hours: readonly Hour[],
+): Promise<void> {
+  if (hours.length === 0) return;
+  await catalog.tasks.restart(project.ai, hours, clock.nowMs());
+  const range: HourRange = { from: hours[0]!, until: (hours.at(-1)! + 1) as Hour };
+  const wanted = new Set(hours);
+  const running = runner.runDue({ ai: project.ai, hours });
+  for (;;) {
+    const tasks = (await catalog.tasks.list(project.ai, range)).filter((task) => wanted.has(task.hour));
+    const failed = tasks.find((task) => task.status === 'failed');
+    const finished = tasks.filter((task) => task.status === 'finished').length;
+    onProgress({ step: 'exporting', hours: hours.length, finished });
+    if (failed) {
+      throw new AppError(
+        'internal',
+        `The events were imported, but hour ${formatBeijingHour(failed.hour)} could not be exported: ${failed.error ?? ''}`,
+      );
+    }
+    if (finished === hours.length) break;
+    await waitFor(50);
+    await runner.runDue({ ai: project.ai, hours });
+  }
+  await running;
+}

@@ -1,0 +1,40 @@
+/** Cuts a stream of bytes into lines, bounded: a line is never larger than it may be, whatever the file is. */
+import { AppError } from '../errors/app-error.ts';
+
+export type NdjsonLine = { readonly bytes: Buffer; readonly number: number };
+
+const LINE_FEED = 0x0a;
+
+/** Gives the lines of a stream that are not blank, with their numbers from 1. @throws AppError import_invalid for a long line */
+export async function* readLines(
+  source: AsyncIterable<Buffer>,
+  maxLineBytes: number,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<NdjsonLine> {
+  let rest: Buffer = Buffer.alloc(0);
+  let number = 0;
+  for await (const chunk of source) {
+    onBytes(chunk.length);
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    let start = 0;
+    for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, start)) {
+      number += 1;
+      if (!isBlank(bytes, start, end)) yield { bytes: bytes.subarray(start, end), number };
+      start = end + 1;
+    }
+    rest = bytes.subarray(start);
+    if (rest.length > maxLineBytes) {
+      throw new AppError(
+        'import_invalid',
+        `Line ${number + 1} is longer than ${maxLineBytes} bytes. Is this NDJSON, one event a line?`,
+      );
+    }
+  }
+  if (!isBlank(rest, 0, rest.length)) yield { bytes: rest, number: number + 1 };
+}
+
+function isBlank(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1)
+    if (bytes[at] !== 0x20 && bytes[at] !== 0x0d && bytes[at] !== 0x09) return false;
+  return true;
+}

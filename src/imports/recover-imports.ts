@@ -1,0 +1,19 @@
+/**
+ * Finds imports that count but whose hours were never exported again, because the process died in between, and makes their
+ * tasks. Called when a server starts.
+ */
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Hour } from '../events/hour.ts';
+import type { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
+
+export async function recoverImports(catalog: Catalog, reader: HourLogReader, nowMs: number): Promise<void> {
+  for (const { commit } of reader.committedImports()) {
+    if (!catalog.projects.findByAi(commit.ai)) continue;
+    const unexported: Hour[] = [];
+    for (const { hour } of commit.hours) {
+      const manifest = await catalog.manifests.newest(commit.ai, hour);
+      if (manifest && Object.keys(manifest.facts.rows).length === 0) unexported.push(hour);
+    }
+    if (unexported.length > 0) await catalog.tasks.restart(commit.ai, unexported, nowMs);
+  }
+}

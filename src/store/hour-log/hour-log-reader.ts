@@ -1,0 +1,121 @@
+/**
+ * Reads prepared hours of an hour log. Holds nothing open between calls, so every thread and process may have one.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RecordKind } from '../../events/event-row.ts';
+import type { Hour } from '../../events/hour.ts';
+import { AppError } from '../../errors/app-error.ts';
+import { isSystemError } from '../../lib/system-error.ts';
+import type { HourCounts, HourReader, KindCount, ReceiptCount, RowBatch } from '../hour-store.ts';
+import { hourFolder, importCommitPath, importFolder, importsFolder, readyPath } from './layout.ts';
+import { mergeRows } from './merge.ts';
+import type { RunGroup, RunIndex } from './run-format.ts';
+import { readRunIndex, RunCursor } from './run-reader.ts';
+
+/** What `ready.json` says: the runs of the hour, and whether its incomplete records were completed into some of them. */
+export type ReadyHour = { readonly version: 1; readonly runs: readonly string[] };
+
+/** What an import's `commit.json` says. */
+export type ImportCommit = {
+  readonly version: 1;
+  readonly ai: string;
+  readonly hours: readonly { readonly hour: Hour; readonly runs: readonly string[] }[];
+};
+
+export class HourLogReader implements HourReader {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  *readSorted(hour: Hour, ai: string, kind: RecordKind): Generator<RowBatch> {
+    const cursors: RunCursor[] = [];
+    for (const { path, index } of this.#runs(hour)) {
+      for (const group of index.groups) {
+        if (group.ai === ai && group.kind === kind && !group.isIncomplete) cursors.push(new RunCursor(path, group));
+      }
+    }
+    yield* mergeRows(cursors);
+  }
+
+  counts(hour: Hour, ai: string): HourCounts {
+    const kinds = new Map<RecordKind, { ai: string; kind: RecordKind; rows: number; events: number }>();
+    const receipts = new Map<string, { ai: string; line: string; received: number; ignored: number }>();
+    for (const { index } of this.#runs(hour)) {
+      for (const group of index.groups) if (group.ai === ai && !group.isIncomplete) addGroup(kinds, group);
+      for (const receipt of index.receipts) if (receipt.ai === ai) addReceipt(receipts, receipt);
+    }
+    return {
+      kinds: [...kinds.values()] satisfies KindCount[],
+      receipts: [...receipts.values()] satisfies ReceiptCount[],
+    };
+  }
+
+  /** Gives the paths and indexes of all runs that count for an hour. */
+  #runs(hour: Hour): { readonly path: string; readonly index: RunIndex }[] {
+    return this.runPaths(hour).map((path) => ({ path, index: readRunIndex(path) }));
+  }
+
+  /** Lists the runs that count for a prepared hour, imported ones last. @throws AppError store_corrupt when it is not prepared */
+  runPaths(hour: Hour): readonly string[] {
+    const ready = readJson(readyPath(this.#root, hour)) as ReadyHour | undefined;
+    const imported = this.committedImports().flatMap(({ id, commit }) =>
+      commit.hours
+        .filter((entry) => entry.hour === hour)
+        .flatMap((entry) => entry.runs.map((run) => join(importFolder(this.#root, id), run))),
+    );
+    // An hour before the log began has no folder of its own, and may hold imported rows only.
+    if (!ready && imported.length === 0)
+      throw new AppError('store_corrupt', `Hour ${hour} is not prepared: ${readyPath(this.#root, hour)} is missing.`);
+    return [...(ready?.runs ?? []).map((run) => join(hourFolder(this.#root, hour), run)), ...imported];
+  }
+
+  /** Lists the imports that count, oldest first. */
+  committedImports(): readonly { readonly id: string; readonly commit: ImportCommit }[] {
+    let ids: readonly string[];
+    try {
+      ids = readdirSync(importsFolder(this.#root)).sort();
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return [];
+      throw error;
+    }
+    return ids.flatMap((id) => {
+      const commit = readJson(importCommitPath(this.#root, id)) as ImportCommit | undefined;
+      return commit ? [{ id, commit }] : [];
+    });
+  }
+}
+
+function addGroup(
+  kinds: Map<RecordKind, { ai: string; kind: RecordKind; rows: number; events: number }>,
+  group: RunGroup,
+): void {
+  const total = kinds.get(group.kind) ?? { ai: group.ai, kind: group.kind, rows: 0, events: 0 };
+  total.rows += group.rows;
+  total.events += group.events;
+  kinds.set(group.kind, total);
+}
+
+function addReceipt(
+  receipts: Map<string, { ai: string; line: string; received: number; ignored: number }>,
+  receipt: ReceiptCount,
+): void {
+  const total = receipts.get(receipt.line) ?? { ai: receipt.ai, line: receipt.line, received: 0, ignored: 0 };
+  total.received += receipt.received;
+  total.ignored += receipt.ignored;
+  receipts.set(receipt.line, total);
+}
+
+/** Reads a small JSON file of our own; undefined when it is not there. */
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as unknown;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    if (error instanceof SyntaxError)
+      throw new AppError('store_corrupt', `The file ${path} is damaged: it is no JSON.`, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * The embedded store: an append-only log of hours on one machine's disk (docs/storage-format.md).
+ *
+ * One `HourLog` is one collector process's handle and may also seal and prepare; any number of processes may have one on the
+ * same directory. What happens on disk is in the files beside this one: segment-appender.ts (arrival), seal.ts (the barrier),
+ * sort-segment.ts and complete-runs.ts (preparation, in worker threads), hour-log-reader.ts (reading).
+ *
+ * Lost on a crash: nothing that was acknowledged. Segments of a dead process are sorted when their hour is prepared.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { AppError } from '../../errors/app-error.ts';
+import type { EventBatch } from '../../events/event-row.ts';
+import { addHours, hourFromInteger, hourOf, type Hour } from '../../events/hour.ts';
+import { readFileIfThere, syncFolder, writeFileAtomic, writeFileOnce } from '../../lib/atomic-file.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { isSystemError } from '../../lib/system-error.ts';
+import type { HourStore } from '../hour-store.ts';
+import { HourLogReader, type ReadyHour } from './hour-log-reader.ts';
+import {
+  fencePath,
+  formatPath,
+  hourFolder,
+  hoursFolder,
+  importFolder,
+  importsFolder,
+  listFolder,
+  listHours,
+  readyPath,
+  RUN_SUFFIX,
+  SEGMENT_SUFFIX,
+} from './layout.ts';
+import { BatchEncoder, BatchTooLargeError } from './record-codec.ts';
+import { readSeal, sealHour } from './seal.ts';
+import { SegmentAppender } from './segment-appender.ts';
+import type { StoreJobs } from './store-jobs.ts';
+
+/** The version of the directory that this program writes. It opens every older one. */
+const FORMAT_VERSION = 1;
+
+/** Hours without a folder that `seal` closes one by one: 31 days. */
+const MAX_HOURS_SEALED_BLINDLY = 31 * 24;
+
+export type HourLogOptions = {
+  /** The log's own folder; made when it is not there. */
+  readonly root: string;
+  readonly clock: Clock;
+  /** Runs the jobs that cost CPU, in worker threads. */
+  readonly jobs: StoreJobs;
+  /** A segment of at least this size is closed and sorted. Default: 64 MiB. */
+  readonly segmentBytes?: number;
+  /** Encoded bytes that may wait for the disk. Default: 256 MiB. */
+  readonly maxQueuedBytes?: number;
+  /** A batch of more encoded bytes is refused. Default: 128 MiB. */
+  readonly maxBatchBytes?: number;
+  /** Whether an append waits for the disk's sync. Default: true. */
+  readonly syncs?: boolean;
+};
+
+type Format = { readonly version: number; readonly firstHour: number };
+
+export class HourLog implements HourStore {
+  readonly #options: HourLogOptions;
+  readonly #encoder: BatchEncoder;
+  readonly #appender: SegmentAppender;
+  readonly #sorting = new Set<Promise<void>>();
+  readonly #preparing = new Map<Hour, Promise<void>>();
+  #sealedUntil: Hour;
+
+  private constructor(options: HourLogOptions, firstHour: Hour, sealedUntil: Hour) {
+    this.#options = options;
+    this.#encoder = new BatchEncoder(options.maxBatchBytes ?? 128 * 1024 * 1024);
+    this.#sealedUntil = sealedUntil;
+    this.#appender = new SegmentAppender({
+      root: options.root,
+      collectorId: randomBytes(5).toString('hex'),
+      clock: options.clock,
+      firstHour,
+      segmentBytes: options.segmentBytes ?? 64 * 1024 * 1024,
+      maxQueuedBytes: options.maxQueuedBytes ?? 256 * 1024 * 1024,
+      syncs: options.syncs ?? true,
+      onSegmentFull: (segment) => this.#sortEarly(segment),
+    });
+  }
+
+  /** Opens the log, making it when the folder is empty. @throws AppError format_too_new */
+  static async open(options: HourLogOptions): Promise<HourLog> {
+    const { root, clock } = options;
+    await mkdir(hoursFolder(root), { recursive: true, mode: 0o700 });
+    await mkdir(importsFolder(root), { recursive: true, mode: 0o700 });
+    const fresh: Format = { version: FORMAT_VERSION, firstHour: hourOf(clock.nowMs()) };
+    if (!existsSync(formatPath(root))) await writeFileOnce(formatPath(root), `${JSON.stringify(fresh)}\n`);
+    await syncFolder(root);
+    const format = JSON.parse((await readFileIfThere(formatPath(root)))!.toString()) as Format;
+    if (format.version > FORMAT_VERSION) {
+      throw new AppError(
+        'format_too_new',
+        `The data directory has storage format ${format.version}; this program knows up to ${FORMAT_VERSION}.`,
+      );
+    }
+    const firstHour = hourFromInteger(format.firstHour);
+    return new HourLog(options, firstHour, await findSealedUntil(root, firstHour));
+  }
+
+  get sealedUntil(): Hour {
+    return this.#sealedUntil;
+  }
+
+  async append(batch: EventBatch): Promise<{ readonly sendTimeMs: number }> {
+    try {
+      return { sendTimeMs: await this.#appender.append(this.#encoder.encode(batch)) };
+    } catch (error) {
+      if (error instanceof BatchTooLargeError)
+        throw new AppError('too_large', 'The events of one request make too many rows.', { cause: error });
+      throw error;
+    }
+  }
+
+  async seal(until: Hour): Promise<void> {
+    const { root } = this.#options;
+    if (this.#sealedUntil >= until) return;
+    // After a long stop, or a clock that began in 1970, old hours without a folder are passed over: no collector is in them.
+    const recent = addHours(until, -MAX_HOURS_SEALED_BLINDLY);
+    if (this.#sealedUntil < recent) {
+      for (const hour of await listHours(root))
+        if (hour >= this.#sealedUntil && hour < recent) await sealHour(root, hour);
+      this.#sealedUntil = recent;
+    }
+    for (let hour = this.#sealedUntil; hour < until; hour = addHours(hour, 1)) {
+      await sealHour(root, hour);
+      this.#sealedUntil = addHours(hour, 1);
+    }
+  }
+
+  prepare(hour: Hour): Promise<void> {
+    const running = this.#preparing.get(hour) ?? this.#prepareHour(hour).finally(() => this.#preparing.delete(hour));
+    this.#preparing.set(hour, running);
+    return running;
+  }
+
+  async dropBefore(hour: Hour): Promise<void> {
+    const { root } = this.#options;
+    const sealed = Math.min(hour, this.#sealedUntil);
+    for (const old of await listHours(root))
+      if (old < sealed) await rm(hourFolder(root, old), { recursive: true, force: true });
+    for (const { id, commit } of new HourLogReader(root).committedImports()) {
+      for (const entry of commit.hours.filter((candidate) => candidate.hour < hour)) {
+        for (const run of entry.runs) await rm(join(importFolder(root, id), run), { force: true });
+      }
+      if (commit.hours.every((entry) => entry.hour < hour))
+        await rm(importFolder(root, id), { recursive: true, force: true });
+    }
+  }
+
+  fault(): string | undefined {
+    return this.#appender.fault;
+  }
+
+  async close(): Promise<void> {
+    await this.#appender.close();
+    await Promise.allSettled([...this.#sorting, ...this.#preparing.values()]);
+  }
+
+  /** Sorts a full segment while its hour is still open, so that little is left to do when it ends. */
+  #sortEarly({ hour, name, bytes }: { readonly hour: Hour; readonly name: string; readonly bytes: number }): void {
+    const job = this.#sort(hour, name, bytes)
+      .catch(() => undefined) // tried again, and reported, when the hour is prepared
+      .finally(() => this.#sorting.delete(job));
+    this.#sorting.add(job);
+  }
+
+  async #sort(hour: Hour, name: string, bytes: number): Promise<void> {
+    const folder = hourFolder(this.#options.root, hour);
+    await this.#options.jobs.sortSegment({
+      segmentPath: join(folder, name + SEGMENT_SUFFIX),
+      bytes,
+      runPath: join(folder, name + RUN_SUFFIX),
+    });
+  }
+
+  async #prepareHour(hour: Hour): Promise<void> {
+    const { root, jobs } = this.#options;
+    if (existsSync(readyPath(root, hour))) return;
+    const seal = await readSeal(root, hour);
+    if (!seal && hour >= this.#sealedUntil) throw new AppError('hour_open', `Hour ${hour} is not sealed yet.`);
+    await Promise.allSettled(this.#sorting);
+    const folder = hourFolder(root, hour);
+    const runs: string[] = [];
+    // No seal: an hour before the log began, or one that was passed over. No collector ever wrote to it.
+    if (!seal && (await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined)
+      await syncFolder(hoursFolder(root));
+    await Promise.all(
+      (seal?.segments ?? []).map(async ({ name, bytes }) => {
+        if (bytes === 0) return;
+        runs.push(name + RUN_SUFFIX);
+        if (existsSync(join(folder, name + RUN_SUFFIX))) return;
+        await this.#sort(hour, name, bytes).catch((error: unknown) => {
+          // Another process sorted it meanwhile and deleted the segment.
+          if (!isSystemError(error, 'ENOENT') || !existsSync(join(folder, name + RUN_SUFFIX))) throw error;
+        });
+      }),
+    );
+    runs.sort();
+    const completed = await jobs.completeRuns({
+      runPaths: runs.map((run) => join(folder, run)),
+      folder,
+      prefix: 'completed',
+    });
+    const ready: ReadyHour = { version: 1, runs: [...runs, ...completed] };
+    await writeFileAtomic(readyPath(root, hour), `${JSON.stringify(ready)}\n`);
+    // What the seal does not count, and segments whose run outlived a crash between its rename and their deletion.
+    for (const entry of await listFolder(folder)) {
+      if (entry.endsWith(SEGMENT_SUFFIX) || entry.endsWith('.tmp'))
+        await unlink(join(folder, entry)).catch(() => undefined);
+    }
+  }
+}
+
+/** Finds the end of the sealed hours: every hour from the log's first on is sealed one by one. */
+async function findSealedUntil(root: string, firstHour: Hour): Promise<Hour> {
+  let until = firstHour;
+  for (const hour of await listHours(root)) {
+    if (hour >= until && existsSync(fencePath(root, hour)) && (await readSeal(root, hour))) until = addHours(hour, 1);
+  }
+  return until;
+}

@@ -1,0 +1,151 @@
+/**
+ * Writes an import into the hour log: rows of past hours, with the send times they were given.
+ *
+ * Steps: rows are appended to one segment an hour, unseen → `commit` sorts them into runs, completes them, and writes
+ * `commit.json`, from which moment all hours of the import count together. A crash before that leaves files that count for
+ * nothing. Which hours may be filled is for the caller to check, under the import's lock.
+ *
+ * Memory: a buffer for all hours together. Open files: one for each hour.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { EventBatch } from '../../events/event-row.ts';
+import { formatUtcHour, hourOf, type Hour } from '../../events/hour.ts';
+import { syncFolder, writeFileAtomic } from '../../lib/atomic-file.ts';
+import type { ImportCommit } from './hour-log-reader.ts';
+import { importCommitPath, importFolder, importsFolder, RUN_SUFFIX, SEGMENT_SUFFIX } from './layout.ts';
+import { BatchEncoder, buildFrameHeader } from './record-codec.ts';
+import { buildSegmentHeader } from './segment.ts';
+import type { StoreJobs } from './store-jobs.ts';
+
+export type ImportWriterOptions = { readonly root: string; readonly ai: string; readonly jobs: StoreJobs };
+
+type HourFile = {
+  readonly hour: Hour;
+  pending: Buffer[];
+  file: OpenFile | undefined;
+  number: number;
+  readonly runs: Promise<string>[];
+};
+type OpenFile = { readonly name: string; readonly handle: FileHandle; bytes: number };
+
+const MAX_BUFFERED_BYTES = 32 * 1024 * 1024;
+const SEGMENT_BYTES = 64 * 1024 * 1024;
+const MAX_BATCH_BYTES = 128 * 1024 * 1024;
+
+export class ImportWriter {
+  readonly #options: ImportWriterOptions;
+  readonly #id: string;
+  readonly #encoder = new BatchEncoder(MAX_BATCH_BYTES);
+  readonly #hours = new Map<Hour, HourFile>();
+  #bufferedBytes = 0;
+
+  private constructor(options: ImportWriterOptions, id: string) {
+    this.#options = options;
+    this.#id = id;
+  }
+
+  /** Begins an import. */
+  static async begin(options: ImportWriterOptions): Promise<ImportWriter> {
+    const id = `${new Date().toISOString().replace(/\D/g, '')}-${randomBytes(4).toString('hex')}`;
+    await mkdir(importFolder(options.root, id), { recursive: true, mode: 0o700 });
+    await syncFolder(importsFolder(options.root));
+    return new ImportWriter(options, id);
+  }
+
+  /** Adds events that were received at this instant. */
+  async append(batch: EventBatch, sendTimeMs: number): Promise<void> {
+    const bytes = this.#encoder.encode(batch);
+    const hour = this.#hourFile(hourOf(sendTimeMs));
+    const header = buildFrameHeader([bytes], sendTimeMs, crc32);
+    hour.pending.push(header, bytes);
+    this.#bufferedBytes += header.length + bytes.length;
+    if (this.#bufferedBytes >= MAX_BUFFERED_BYTES) await this.#flush();
+  }
+
+  /** The hours that rows were added to, in order. */
+  get hours(): readonly Hour[] {
+    return [...this.#hours.keys()].sort((a, b) => a - b);
+  }
+
+  /** Makes the import count, all hours at once. Durable when it returns. */
+  async commit(): Promise<void> {
+    const { root, ai, jobs } = this.#options;
+    await this.#flush();
+    const folder = importFolder(root, this.#id);
+    const hours = [];
+    for (const hour of this.hours) {
+      const file = this.#hours.get(hour)!;
+      await this.#closeSegment(file);
+      const runs = await Promise.all(file.runs);
+      const completed = await jobs.completeRuns({
+        runPaths: runs.map((run) => join(folder, run)),
+        folder,
+        prefix: `${formatUtcHour(hour)}-completed`,
+      });
+      hours.push({ hour, runs: [...runs, ...completed] });
+    }
+    const commit: ImportCommit = { version: 1, ai, hours };
+    await writeFileAtomic(importCommitPath(root, this.#id), `${JSON.stringify(commit)}\n`);
+  }
+
+  /** Forgets the import. Only before `commit`. */
+  async abort(): Promise<void> {
+    for (const { file, runs } of this.#hours.values()) {
+      await file?.handle.close().catch(() => undefined);
+      await Promise.allSettled(runs);
+    }
+    await rm(importFolder(this.#options.root, this.#id), { recursive: true, force: true });
+  }
+
+  #hourFile(hour: Hour): HourFile {
+    const known = this.#hours.get(hour);
+    if (known) return known;
+    const fresh: HourFile = { hour, pending: [], file: undefined, number: 0, runs: [] };
+    this.#hours.set(hour, fresh);
+    return fresh;
+  }
+
+  async #flush(): Promise<void> {
+    for (const hour of this.#hours.values()) {
+      if (hour.pending.length === 0) continue;
+      const bytes = Buffer.concat(hour.pending);
+      hour.pending = [];
+      hour.file ??= await this.#openSegment(hour);
+      await hour.file.handle.writeFile(bytes);
+      hour.file.bytes += bytes.length;
+      if (hour.file.bytes >= SEGMENT_BYTES) await this.#closeSegment(hour);
+    }
+    this.#bufferedBytes = 0;
+  }
+
+  async #openSegment(hour: HourFile): Promise<OpenFile> {
+    hour.number += 1;
+    const name = `${formatUtcHour(hour.hour)}-${String(hour.number).padStart(6, '0')}`;
+    const handle = await open(join(importFolder(this.#options.root, this.#id), name + SEGMENT_SUFFIX), 'wx', 0o600);
+    const header = buildSegmentHeader(hour.hour);
+    await handle.writeFile(header);
+    return { name, handle, bytes: header.length };
+  }
+
+  /** Closes an hour's segment and begins to sort it. */
+  async #closeSegment(hour: HourFile): Promise<void> {
+    const { file } = hour;
+    hour.file = undefined;
+    if (!file) return;
+    await file.handle.close(); // not synced: the run made of it is
+    const folder = importFolder(this.#options.root, this.#id);
+    const run = file.name + RUN_SUFFIX;
+    const sorted = this.#options.jobs
+      .sortSegment({
+        segmentPath: join(folder, file.name + SEGMENT_SUFFIX),
+        bytes: file.bytes,
+        runPath: join(folder, run),
+      })
+      .then(() => run);
+    sorted.catch(() => undefined); // awaited, and thrown, in commit
+    hour.runs.push(sorted);
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * Writes a run, group by group and in order. Synchronous: used in worker threads only.
+ *
+ * The run gets its name when `finish` has synced it, so a run that can be seen is whole. Memory: one block and one write buffer.
+ */
+import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { ROW_FLAGS, type RecordKind } from '../../events/event-row.ts';
+import type { ReceiptCount } from '../hour-store.ts';
+import {
+  BLOCK_BYTES,
+  BLOCK_HEADER_BYTES,
+  RUN_MAGIC,
+  RUN_MAGIC_BYTES,
+  RUN_RECORD_HEADER_BYTES,
+  type RunGroup,
+  type RunIndex,
+} from './run-format.ts';
+
+const WRITE_BUFFER_BYTES = 1024 * 1024;
+
+/** One record to write: where its parts lie in `bytes`. The line holds its send time already. */
+export type RunRecord = {
+  readonly bytes: Buffer;
+  readonly flags: number;
+  readonly sendTimeMs: number;
+  readonly keyStart: number;
+  readonly lineStart: number;
+  readonly extrasStart: number;
+  readonly end: number;
+};
+
+export class RunWriter {
+  readonly #path: string;
+  readonly #temporary: string;
+  readonly #fd: number;
+  readonly #groups: RunGroup[] = [];
+  #group:
+    { ai: string; kind: RecordKind; isIncomplete: boolean; offset: number; rows: number; events: number } | undefined;
+  #block = Buffer.allocUnsafeSlow(2 * BLOCK_BYTES);
+  #blockBytes = BLOCK_HEADER_BYTES;
+  readonly #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #offset = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+    this.#fd = openSync(this.#temporary, 'wx', 0o600);
+    this.#push(Buffer.from(RUN_MAGIC, 'latin1'));
+  }
+
+  /** Begins the next group. Each group may come once only. */
+  beginGroup(ai: string, kind: RecordKind, isIncomplete: boolean): void {
+    this.#endGroup();
+    this.#group = { ai, kind, isIncomplete, offset: this.#offset, rows: 0, events: 0 };
+  }
+
+  /** Adds a record to the group; the caller keeps the order. */
+  add(record: RunRecord): void {
+    const group = this.#group!;
+    const payload = record.end - record.keyStart;
+    const needed = RUN_RECORD_HEADER_BYTES + payload;
+    if (this.#blockBytes + needed > BLOCK_BYTES && this.#blockBytes > BLOCK_HEADER_BYTES) this.#endBlock();
+    if (this.#blockBytes + needed > this.#block.length) this.#block = Buffer.allocUnsafeSlow(this.#blockBytes + needed);
+    const block = this.#block;
+    const at = this.#blockBytes;
+    block.writeUInt32LE(needed - 4, at);
+    block[at + 4] = record.flags;
+    block[at + 5] = 0;
+    block.writeUInt16LE(record.lineStart - record.keyStart, at + 6);
+    block.writeUInt32LE(record.extrasStart - record.lineStart, at + 8);
+    block.writeDoubleLE(record.sendTimeMs, at + 12);
+    record.bytes.copy(block, at + RUN_RECORD_HEADER_BYTES, record.keyStart, record.end);
+    this.#blockBytes = at + needed;
+    group.rows += 1;
+    if (record.flags & ROW_FLAGS.firstOfEvent) group.events += 1;
+  }
+
+  /** Writes the index, makes the run durable and gives it its name. */
+  finish(receipts: readonly ReceiptCount[], source: RunIndex['source']): void {
+    this.#endGroup();
+    const index: RunIndex = { version: 1, groups: this.#groups, receipts, source };
+    const json = Buffer.from(JSON.stringify(index));
+    const trailer = Buffer.alloc(8);
+    trailer.writeUInt32LE(json.length, 0);
+    trailer.writeUInt32LE(crc32(json), 4);
+    this.#push(json);
+    this.#push(trailer);
+    this.#push(Buffer.from(RUN_MAGIC, 'latin1'));
+    this.#flush();
+    fsyncSync(this.#fd);
+    closeSync(this.#fd);
+    renameSync(this.#temporary, this.#path);
+    const folder = openSync(dirname(this.#path), 'r');
+    fsyncSync(folder);
+    closeSync(folder);
+  }
+
+  /** Forgets the run after an error. */
+  abort(): void {
+    closeSync(this.#fd);
+    unlinkSync(this.#temporary);
+  }
+
+  #endGroup(): void {
+    const group = this.#group;
+    if (!group) return;
+    this.#endBlock();
+    if (group.rows > 0) this.#groups.push({ ...group, bytes: this.#offset - group.offset });
+    this.#group = undefined;
+  }
+
+  #endBlock(): void {
+    if (this.#blockBytes === BLOCK_HEADER_BYTES) return;
+    const block = this.#block.subarray(0, this.#blockBytes);
+    block.writeUInt32LE(this.#blockBytes - BLOCK_HEADER_BYTES, 0);
+    block.writeUInt32LE(crc32(block.subarray(BLOCK_HEADER_BYTES)), 4);
+    this.#push(block);
+    this.#block = Buffer.allocUnsafeSlow(2 * BLOCK_BYTES);
+    this.#blockBytes = BLOCK_HEADER_BYTES;
+  }
+
+  #push(bytes: Buffer): void {
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+    this.#offset += bytes.length;
+    if (this.#pendingBytes >= WRITE_BUFFER_BYTES) this.#flush();
+  }
+
+  #flush(): void {
+    const bytes = Buffer.concat(this.#pending);
+    for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at);
+    this.#pending.length = 0;
+    this.#pendingBytes = 0;
+  }
+}
+
+/** Where the blocks of a run begin. */
+export const FIRST_BLOCK_OFFSET = RUN_MAGIC_BYTES;

@@ -1,0 +1,73 @@
+/**
+ * Seals hours: the barrier after which no collector can put a row into them (docs/architecture.md, "How an hour closes").
+ *
+ * Steps for an hour, in this order: raise the fence → find its segments → make each durable and measure its whole frames →
+ * write the seal. Both files are written once, by whichever process comes first; a sealer that was paused between the steps and
+ * goes on later changes nothing. Needs no word from any collector, so one that hangs holds up nothing.
+ *
+ * Invariants:
+ * B1 A frame whose append saw no fence after its sync lies within the seal: the length is measured after the fence is raised.
+ * B2 A segment that is not in the seal, or bytes behind its length there, count for nothing and were not acknowledged.
+ */
+import { mkdir, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError } from '../../errors/app-error.ts';
+import type { Hour } from '../../events/hour.ts';
+import { readFileIfThere, syncFolder, writeFileOnce } from '../../lib/atomic-file.ts';
+import { isSystemError } from '../../lib/system-error.ts';
+import { fencePath, hourFolder, hoursFolder, listFolder, RUN_SUFFIX, SEGMENT_SUFFIX, sealPath } from './layout.ts';
+import { readRunSource } from './run-reader.ts';
+import { validLengthOf } from './segment.ts';
+
+export type SealedSegment = { readonly name: string; readonly bytes: number };
+export type Seal = { readonly version: 1; readonly segments: readonly SealedSegment[] };
+
+/** Reads an hour's seal; undefined when the hour is not sealed. */
+export async function readSeal(root: string, hour: Hour): Promise<Seal | undefined> {
+  const bytes = await readFileIfThere(sealPath(root, hour));
+  return bytes ? (JSON.parse(bytes.toString()) as Seal) : undefined;
+}
+
+/** Seals an hour; does nothing when it is sealed already. Durable when it returns. */
+export async function sealHour(root: string, hour: Hour): Promise<void> {
+  if (await readSeal(root, hour)) return;
+  const folder = hourFolder(root, hour);
+  if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await syncFolder(hoursFolder(root));
+  await writeFileOnce(fencePath(root, hour), '');
+  const names = await listSegments(folder);
+  const segments = await Promise.all(names.map(async (name) => ({ name, bytes: await measure(folder, name) })));
+  const seal: Seal = { version: 1, segments };
+  await writeFileOnce(sealPath(root, hour), `${JSON.stringify(seal)}\n`);
+}
+
+/**
+ * Lists an hour's segments by name, whether they are still segments or sorted already. Listed twice: while a segment turns into
+ * a run, one reading of the folder may miss both names, but then the run is there before the second reading begins.
+ */
+async function listSegments(folder: string): Promise<readonly string[]> {
+  const entries = [...(await listFolder(folder)), ...(await listFolder(folder))];
+  const names = entries
+    .filter((entry) => /^[0-9a-z]+-\d{6}\.(seg|run)$/.test(entry))
+    .map((entry) => entry.slice(0, -SEGMENT_SUFFIX.length));
+  return [...new Set(names)].sort();
+}
+
+/** Makes a segment durable and measures its whole frames. */
+async function measure(folder: string, name: string): Promise<number> {
+  try {
+    const handle = await open(join(folder, name + SEGMENT_SUFFIX), 'r');
+    try {
+      // Its collector may still be at its own sync, or dead before it: what is confirmed here must not be lost later.
+      await handle.datasync();
+      return validLengthOf(await handle.readFile());
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT')) throw error;
+  }
+  const source = readRunSource(join(folder, name + RUN_SUFFIX));
+  if (!source)
+    throw new AppError('store_corrupt', `The segment ${join(folder, name)} vanished while its hour was sealed.`);
+  return source.bytes;
+}

@@ -1,0 +1,237 @@
+/**
+ * Appends batches to the segments of one collector process: many requests, one write, one sync.
+ *
+ * Steps for a group: take what waits → choose the send time → write one frame → sync → look at the fence → acknowledge.
+ * While a group is being written, the next one gathers.
+ *
+ * Invariants:
+ * A1 A batch is acknowledged only after the sync of its frame returned without an error.
+ * A2 A batch is acknowledged only if, after the sync, its hour had no fence, or the hour's seal confirms the frame's bytes.
+ *    Otherwise the frame is void (the seal's length ends before it) and the batch is written again with a later send time.
+ *    The fence is raised before the seal reads a segment's length; so an append that saw no fence is within that length.
+ * A3 Send time = max(clock, end of the last fenced hour); fences are looked up anew whenever a segment is opened, and a segment
+ *    holds one hour only, so a clock that steps back cannot reach a sealed hour.
+ * A4 After a failed write or sync the segment is given up and nothing is ever written behind it: a sync that failed once says
+ *    nothing about later ones (https://www.usenix.org/conference/atc20/presentation/rebello). It is not cut either, because a
+ *    seal may be measuring it; a whole frame that was refused may so be exported, which the client's retry only repeats.
+ *
+ * Lost on a crash: only what was not acknowledged. Memory: what waits, bounded by `maxQueuedBytes`.
+ */
+import { existsSync } from 'node:fs';
+import { access, mkdir, open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { AppError } from '../../errors/app-error.ts';
+import { hourEndMs, hourOf, hourStartMs, type Hour } from '../../events/hour.ts';
+import { syncFolder } from '../../lib/atomic-file.ts';
+import { waitFor, type Clock } from '../../lib/clock.ts';
+import { fencePath, hourFolder, hoursFolder, listHours, SEGMENT_SUFFIX, segmentName } from './layout.ts';
+import { buildFrameHeader } from './record-codec.ts';
+import { readSeal } from './seal.ts';
+import { buildSegmentHeader, SEGMENT_HEADER_BYTES } from './segment.ts';
+
+export type SegmentAppenderOptions = {
+  readonly root: string;
+  /** Unique among all collectors that ever wrote here. */
+  readonly collectorId: string;
+  readonly clock: Clock;
+  /** The first hour that may be written to. */
+  readonly firstHour: Hour;
+  /** A segment of at least this size is closed. */
+  readonly segmentBytes: number;
+  /** Bytes that may wait for their write. */
+  readonly maxQueuedBytes: number;
+  /** False trades safety against power loss for speed; a killed process still loses nothing. */
+  readonly syncs: boolean;
+  /** Called with each segment that is closed before its hour ended. */
+  readonly onSegmentFull: (segment: { readonly hour: Hour; readonly name: string; readonly bytes: number }) => void;
+};
+
+type Waiting = {
+  readonly bytes: Buffer;
+  readonly acknowledge: (sendTimeMs: number) => void;
+  readonly refuse: (error: AppError) => void;
+};
+
+type OpenSegment = { readonly hour: Hour; readonly name: string; readonly handle: FileHandle; bytes: number };
+
+/** How many bytes one frame takes at most, unless one batch alone is larger. */
+const MAX_GROUP_BYTES = 4 * 1024 * 1024;
+/** How long a fenced append waits for the seal that decides about it, before it is refused and written by a later request. */
+const SEAL_WAIT_MS = 20_000;
+
+export class SegmentAppender {
+  readonly #options: SegmentAppenderOptions;
+  readonly #queue: Waiting[] = [];
+  #queuedBytes = 0;
+  #segment: OpenSegment | undefined;
+  #segmentNumber = 0;
+  /** No send time before this: the end of the last fenced hour known. */
+  #notBeforeMs: number;
+  #loop: Promise<void> | undefined;
+  #fault: string | undefined;
+  #isClosed = false;
+
+  constructor(options: SegmentAppenderOptions) {
+    this.#options = options;
+    this.#notBeforeMs = hourStartMs(options.firstHour);
+  }
+
+  /** Says why the last group could not be written; undefined while all is well. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
+  /** Appends an encoded batch; resolves with its send time once it is durable. @throws AppError overloaded, store_unavailable */
+  append(bytes: Buffer): Promise<number> {
+    if (this.#isClosed)
+      return Promise.reject(new AppError('store_unavailable', 'The server is stopping.', { retryAfterSeconds: 1 }));
+    if (this.#queuedBytes > 0 && this.#queuedBytes + bytes.length > this.#options.maxQueuedBytes) {
+      return Promise.reject(new AppError('overloaded', 'Too many events wait for the disk.', { retryAfterSeconds: 1 }));
+    }
+    const appended = new Promise<number>((acknowledge, refuse) => this.#queue.push({ bytes, acknowledge, refuse }));
+    this.#queuedBytes += bytes.length;
+    this.#loop ??= this.#writeGroups().finally(() => (this.#loop = undefined));
+    return appended;
+  }
+
+  /** Writes what waits, then closes the segment. Later appends are refused. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    while (this.#loop) await this.#loop;
+    await this.#leaveSegment();
+  }
+
+  async #writeGroups(): Promise<void> {
+    // One turn of the event loop, so that requests that arrived together are written together.
+    await new Promise(setImmediate);
+    while (this.#queue.length > 0) {
+      const group = this.#takeGroup();
+      try {
+        const sendTimeMs = await this.#writeGroup(group);
+        this.#fault = undefined;
+        for (const { acknowledge } of group) acknowledge(sendTimeMs);
+      } catch (error) {
+        await this.#giveUp(group, error);
+      }
+    }
+  }
+
+  #takeGroup(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const waiting of this.#queue) {
+      if (count > 0 && bytes + waiting.bytes.length > MAX_GROUP_BYTES) break;
+      bytes += waiting.bytes.length;
+      count += 1;
+    }
+    this.#queuedBytes -= bytes;
+    return this.#queue.splice(0, count);
+  }
+
+  /** Writes a group until it is durable in an hour that is open to it. Returns its send time. */
+  async #writeGroup(group: readonly Waiting[]): Promise<number> {
+    const batches = group.map((waiting) => waiting.bytes);
+    for (;;) {
+      const { segment, sendTimeMs } = await this.#openSegment();
+      const header = buildFrameHeader(batches, sendTimeMs, crc32);
+      let length = header.length;
+      for (const batch of batches) length += batch.length;
+      await writeAll(segment.handle, [header, ...batches], segment.bytes);
+      if (this.#options.syncs) await segment.handle.datasync();
+      const end = segment.bytes + length;
+      if (!existsSync(fencePath(this.#options.root, segment.hour)) || (await this.#isConfirmed(segment, end))) {
+        segment.bytes = end;
+        return sendTimeMs;
+      }
+      // Void: the seal's length ends before this frame. The next round's send time lies in an open hour.
+      this.#notBeforeMs = Math.max(this.#notBeforeMs, hourEndMs(segment.hour));
+      await this.#leaveSegment();
+    }
+  }
+
+  /** Asks the seal of a fenced hour whether it counts this segment up to `end`. */
+  async #isConfirmed(segment: OpenSegment, end: number): Promise<boolean> {
+    for (let waitedMs = 0; waitedMs < SEAL_WAIT_MS; waitedMs += 20) {
+      const seal = await readSeal(this.#options.root, segment.hour);
+      if (seal) return (seal.segments.find(({ name }) => name === segment.name)?.bytes ?? 0) >= end;
+      await waitFor(20);
+    }
+    throw new AppError('store_unavailable', `The hour's seal has not been written for ${SEAL_WAIT_MS / 1000} s.`);
+  }
+
+  /** Gives a segment of the hour that is open now, and the send time to write. */
+  async #openSegment(): Promise<{ readonly segment: OpenSegment; readonly sendTimeMs: number }> {
+    const { root, clock, segmentBytes, collectorId, onSegmentFull } = this.#options;
+    const nowMs = Math.max(clock.nowMs(), this.#notBeforeMs);
+    const current = this.#segment;
+    if (current?.hour === hourOf(nowMs) && current.bytes < segmentBytes) return { segment: current, sendTimeMs: nowMs };
+    await this.#leaveSegment();
+    if (current && current.bytes >= segmentBytes)
+      onSegmentFull({ hour: current.hour, name: current.name, bytes: current.bytes });
+    await this.#lookUpFences();
+    const sendTimeMs = Math.max(clock.nowMs(), this.#notBeforeMs);
+    const hour = hourOf(sendTimeMs);
+    this.#segmentNumber += 1;
+    const name = segmentName(collectorId, this.#segmentNumber);
+    const folder = hourFolder(root, hour);
+    if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await syncFolder(hoursFolder(root));
+    const handle = await open(join(folder, name + SEGMENT_SUFFIX), 'wx', 0o600);
+    this.#segment = { hour, name, handle, bytes: SEGMENT_HEADER_BYTES };
+    await writeAll(handle, [buildSegmentHeader(hour)], 0);
+    if (this.#options.syncs) await syncFolder(folder);
+    return { segment: this.#segment, sendTimeMs };
+  }
+
+  /** Looks for the last fenced hour. A fence is never removed but with its whole hour, long after. */
+  async #lookUpFences(): Promise<void> {
+    const { root } = this.#options;
+    for (const hour of (await listHours(root)).toReversed()) {
+      if (hourEndMs(hour) <= this.#notBeforeMs) return;
+      const isFenced = await access(fencePath(root, hour)).then(
+        () => true,
+        () => false,
+      );
+      if (isFenced) {
+        this.#notBeforeMs = hourEndMs(hour);
+        return;
+      }
+    }
+  }
+
+  async #leaveSegment(): Promise<void> {
+    const segment = this.#segment;
+    this.#segment = undefined;
+    await segment?.handle.close().catch(() => undefined); // everything acknowledged is synced already
+  }
+
+  /** Refuses a group after a failure, and leaves its segment for good. */
+  async #giveUp(group: readonly Waiting[], error: unknown): Promise<void> {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#fault = reason;
+    const segment = this.#segment;
+    this.#segment = undefined;
+    await segment?.handle.close().catch(() => undefined);
+    const refusal = new AppError(
+      'store_unavailable',
+      'The events could not be stored; nothing of this request was taken.',
+      {
+        cause: error,
+        retryAfterSeconds: 5,
+      },
+    );
+    for (const { refuse } of group) refuse(refusal);
+  }
+}
+
+/** Writes all bytes at a place; a short write is gone on with. */
+async function writeAll(handle: FileHandle, buffers: readonly Buffer[], position: number): Promise<void> {
+  let rest = [...buffers];
+  let at = position;
+  while (rest.length > 0) {
+    let { bytesWritten } = await handle.writev(rest, at);
+    at += bytesWritten;
+    while (rest.length > 0 && bytesWritten >= rest[0]!.length) bytesWritten -= rest.shift()!.length;
+    if (bytesWritten > 0) rest = [rest[0]!.subarray(bytesWritten), ...rest.slice(1)];
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Reads segments: walks their frames and checks every checksum.
+ *
+ * A segment's valid length is the end of its last whole frame. What lies behind it is the torn tail of a crash or frames that a
+ * fence made void, and was never acknowledged.
+ */
+import { crc32 } from 'node:zlib';
+import { AppError } from '../../errors/app-error.ts';
+import type { Hour } from '../../events/hour.ts';
+import { BODY_HEADER_BYTES, FRAME_HEADER_BYTES } from './record-codec.ts';
+
+/** Eight bytes that begin every segment: what it is and the version of its format. */
+export const SEGMENT_MAGIC = 'TGSEG\0\0\u0001';
+export const SEGMENT_HEADER_BYTES = 16;
+
+/** Builds the first bytes of a segment of this hour. */
+export function buildSegmentHeader(hour: Hour): Buffer {
+  const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  header.write(SEGMENT_MAGIC, 'latin1');
+  header.writeUInt32LE(hour, 8);
+  return header;
+}
+
+/** One batch of a frame: its bytes within the segment, and the frame's send time. */
+export type BatchView = { readonly start: number; readonly end: number; readonly sendTimeMs: number };
+
+/** Finds the end of the last whole frame; 0 when not even the header is whole. */
+export function validLengthOf(bytes: Buffer): number {
+  if (bytes.length < SEGMENT_HEADER_BYTES || bytes.toString('latin1', 0, 8) !== SEGMENT_MAGIC) return 0;
+  let at = SEGMENT_HEADER_BYTES;
+  for (;;) {
+    const end = frameEnd(bytes, at);
+    if (end === undefined) return at;
+    at = end;
+  }
+}
+
+/** Gives the end of the frame at this place; undefined when there is no whole one. */
+function frameEnd(bytes: Buffer, at: number): number | undefined {
+  if (at + FRAME_HEADER_BYTES + BODY_HEADER_BYTES > bytes.length) return undefined;
+  const end = at + FRAME_HEADER_BYTES + bytes.readUInt32LE(at);
+  if (end > bytes.length || end < at + FRAME_HEADER_BYTES + BODY_HEADER_BYTES) return undefined;
+  return crc32(bytes.subarray(at + FRAME_HEADER_BYTES, end)) === bytes.readUInt32LE(at + 4) ? end : undefined;
+}
+
+/**
+ * Walks the batches of a segment's confirmed bytes.
+ * @throws AppError store_corrupt when a frame within them is not whole: something changed bytes that were acknowledged
+ */
+export function* batchesOf(bytes: Buffer, confirmedBytes: number, path: string): Generator<BatchView> {
+  const confirmed = bytes.subarray(0, confirmedBytes);
+  if (confirmedBytes > 0 && confirmed.toString('latin1', 0, 8) !== SEGMENT_MAGIC) throw corrupt(path, 0);
+  for (let at = SEGMENT_HEADER_BYTES; at < confirmedBytes;) {
+    const end = frameEnd(confirmed, at);
+    if (end === undefined) throw corrupt(path, at);
+    const sendTimeMs = bytes.readDoubleLE(at + FRAME_HEADER_BYTES);
+    for (let start = at + FRAME_HEADER_BYTES + BODY_HEADER_BYTES; start < end;) {
+      const batchEnd = start + 4 + bytes.readUInt32LE(start);
+      if (batchEnd > end) throw corrupt(path, start);
+      yield { start: start + 4, end: batchEnd, sendTimeMs };
+      start = batchEnd;
+    }
+    at = end;
+  }
+}
+
+function corrupt(path: string, at: number): AppError {
+  return new AppError('store_corrupt', `The segment ${path} is damaged at byte ${at}: its checksum does not fit.`);
+}

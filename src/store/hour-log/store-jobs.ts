@@ -1,0 +1,17 @@
+/**
+ * The jobs of the hour log that cost CPU. The system runs them in worker threads; a test may run them in place.
+ */
+import { completeRuns, type CompleteRunsJob } from './complete-runs.ts';
+import { sortSegment, type SortSegmentJob } from './sort-segment.ts';
+
+export interface StoreJobs {
+  sortSegment(job: SortSegmentJob): Promise<void>;
+  /** Returns the names of the runs made. */
+  completeRuns(job: CompleteRunsJob): Promise<readonly string[]>;
+}
+
+/** Runs the jobs in the calling thread. */
+export const storeJobsInPlace: StoreJobs = {
+  sortSegment: (job) => Promise.try(() => sortSegment(job)),
+  completeRuns: (job) => Promise.try(() => completeRuns(job)),
+};
