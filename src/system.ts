@@ -5,17 +5,15 @@
  * what serves. Nothing else in src/ makes parts of its own.
  */
 import { availableParallelism } from 'node:os';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Catalog } from './catalog/catalog.ts';
-import { openCatalog } from './catalog/open-catalog.ts';
+import { openDataCatalog } from './catalog/data-catalog.ts';
 import { ClientAddresses } from './collector/client-address.ts';
 import { CollectorMetrics } from './collector/collector-metrics.ts';
 import { Collector } from './collector/collector.ts';
 import { IngestLimit } from './collector/ingest-limit.ts';
-import { AppError } from './errors/app-error.ts';
 import type { ExportHourJob, ExportJobs } from './exports/export-jobs.ts';
 import type { ExportedHour } from './exports/export-hour.ts';
 import type { GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
@@ -74,23 +72,6 @@ export type Workshop = {
 
 /** A running server. */
 export type Server = { readonly host: string; readonly port: number; close(): Promise<void> };
-
-/** Where the catalog of a data directory lies. */
-export function catalogPath(data: string): string {
-  return join(data, 'catalog.sqlite');
-}
-
-/** Makes the data directory and opens its catalog. @throws AppError data_directory */
-export async function openDataCatalog(data: string, clock: Clock): Promise<Catalog> {
-  try {
-    await mkdir(data, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new AppError('data_directory', `The data directory ${data} cannot be made: ${String(error)}.`, {
-      cause: error,
-    });
-  }
-  return openCatalog({ path: catalogPath(data), clock });
-}
 
 /** Opens what imports and exports need. */
 export async function openWorkshop(config: WorkshopConfig): Promise<Workshop> {

@@ -67,6 +67,7 @@ type PublicationRow = {
   readonly hour: number;
   readonly revision: number;
   readonly prev: string;
+  readonly content_sha256: string;
   readonly hash: string;
   readonly signature: string;
   readonly published_at_ms: number;

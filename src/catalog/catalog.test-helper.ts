@@ -89,7 +89,11 @@ export async function publishHour(
   const revision = await catalog.manifests.nextRevision(ai, hour);
   const manifest = await catalog.manifests.publish(task, {
     revision,
-    facts: { schemaVersion: 1, codec: 'zlib 1.3 level 1', rows: { visit: { exported: 7, duplicates: 1 } } },
+    facts: {
+      schemaVersion: 1,
+      codec: 'zlib 1.3 level 1',
+      ledger: { events: {}, rows: { visit: { made: 8, exported: 7, duplicates: 1 } }, imported: 0 },
+    },
     packages,
     nowMs: NEW_YEAR_MS + revision,
   });

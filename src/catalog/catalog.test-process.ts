@@ -25,7 +25,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   },
   'publish-all': async (catalog, input) => {
     const { nowMs } = input as { nowMs: number };
-    const facts = { schemaVersion: 1, codec: 'none', rows: {} } as const;
+    const facts = { schemaVersion: 1, codec: 'none', ledger: { events: {}, rows: {}, imported: 0 } } as const;
     let published = 0;
     for (;;) {
       const task = await catalog.tasks.claim({ nowMs, leaseMs: 60_000 });
@@ -36,7 +36,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   'die-publishing': async (catalog, input) => {
     const { nowMs } = input as { nowMs: number };
     const task = await catalog.tasks.claim({ nowMs, leaseMs: 60_000 });
-    const facts = { schemaVersion: 1, codec: 'none', rows: {} } as const;
+    const facts = { schemaVersion: 1, codec: 'none', ledger: { events: {}, rows: {}, imported: 0 } } as const;
     await catalog.manifests.publish(task!, { revision: 1, facts, packages: [fatalPackage()], nowMs });
   },
   'hold-task': (catalog, input) => catalog.tasks.claim(input as Parameters<Catalog['tasks']['claim']>[0]),

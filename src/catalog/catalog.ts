@@ -115,13 +115,27 @@ export type PackageEntry = {
   readonly csvSha256: string;
 };
 
+/** The two balances of one project's hour; src/exports/ledger.ts says what they mean. Lines and types without events are absent. */
+export type Ledger = {
+  readonly events: Readonly<
+    Record<
+      string,
+      { readonly received: number; readonly accepted: number; readonly rejected: number; readonly ignored: number }
+    >
+  >;
+  readonly rows: Readonly<
+    Record<string, { readonly made: number; readonly exported: number; readonly duplicates: number }>
+  >;
+  /** How many of the events came by import. */
+  readonly imported: number;
+};
+
 /** What a manifest says besides its packages; the exporter fills it, the catalog keeps it as it is. */
 export type ManifestFacts = {
   readonly schemaVersion: 1;
   /** The compressor whose bytes these are, such as `isa-l 2.30.0 level 1`. */
   readonly codec: string;
-  /** Rows by data type: exported, and removed as duplicates. */
-  readonly rows: Readonly<Partial<Record<DataType, { readonly exported: number; readonly duplicates: number }>>>;
+  readonly ledger: Ledger;
 };
 
 /** One published revision of one project's hour. */
@@ -134,7 +148,9 @@ export type Manifest = {
   readonly seq: number;
   /** Hex hash of the log's entry before this one; 64 zeros for the first. */
   readonly prev: string;
-  /** Hex SHA-256 of this entry. */
+  /** Hex SHA-256 of what the manifest says: its facts and packages. */
+  readonly contentSha256: string;
+  /** Hex SHA-256 of this entry of the log. */
   readonly hash: string;
   /** Hex Ed25519 signature of `hash` by the server's key. */
   readonly signature: string;

@@ -15,7 +15,7 @@ import {
 } from './catalog.test-helper.ts';
 import { buildPublicManifest, findManifestFault, NO_PREVIOUS_HASH } from './public-manifest.ts';
 
-const FACTS = { schemaVersion: 1, codec: 'none', rows: {} } as const;
+const FACTS = { schemaVersion: 1, codec: 'none', ledger: { events: {}, rows: {}, imported: 0 } } as const;
 const NEXT_HOUR = addHours(NEW_YEAR, 1);
 
 function draftOf(packages: readonly PackageEntry[], revision = 1) {
@@ -125,7 +125,7 @@ describe('SqlManifestTable: publishing', () => {
   test('hashes facts as they will be read again', async (t) => {
     const { catalog, ai } = await openWithProject(t);
     const task = await claimHour(catalog, ai, NEW_YEAR);
-    const facts = { ...FACTS, rows: { visit: undefined } } as unknown as typeof FACTS;
+    const facts = { ...FACTS, ledger: { ...FACTS.ledger, rows: { visit: undefined } } } as unknown as typeof FACTS;
     await catalog.manifests.publish(task, { ...draftOf([]), facts });
     const manifest = await catalog.manifests.newest(ai, NEW_YEAR);
     assert.deepEqual(manifest?.facts, FACTS);

@@ -22,7 +22,7 @@ import {
   type SelectedPackage,
   sortPackages,
 } from './package-rows.ts';
-import { buildManifestContent, hashManifestContent, signManifestHash } from './public-manifest.ts';
+import { buildLogEntry, buildManifestContent, hashCanonical, signManifestHash } from './public-manifest.ts';
 import { appendPublication, readLogEnd, readNextRevision } from './publication-log.ts';
 import { finishTask } from './task-table.ts';
 
@@ -85,6 +85,7 @@ export class SqlManifestTable implements ManifestTable {
         'manifest.facts',
         'publication.seq',
         'publication.prev',
+        'publication.content_sha256 as contentSha256',
         'publication.hash',
         'publication.signature',
         'publication.published_at_ms as publishedAtMs',
@@ -98,8 +99,8 @@ export class SqlManifestTable implements ManifestTable {
       .execute();
     const [manifest] = rows;
     if (!manifest) return undefined;
-    const { revision, facts, seq, prev, hash, signature, publishedAtMs } = manifest;
-    const log = { revision, seq, prev, hash, signature, publishedAtMs };
+    const { revision, facts, seq, prev, contentSha256, hash, signature, publishedAtMs } = manifest;
+    const log = { revision, seq, prev, contentSha256, hash, signature, publishedAtMs };
     const packages = rows.filter(hasPackage).map(packageOf);
     return { ai, hour, ...log, facts: readFacts(facts), packages };
   }
@@ -158,10 +159,11 @@ export class SqlManifestTable implements ManifestTable {
     return [...keys];
   }
 
-  /** Completes a manifest with its hash and signature. */
-  #sign(unsigned: Omit<Manifest, 'hash' | 'signature'>): Manifest {
-    const hash = hashManifestContent(buildManifestContent(unsigned));
-    return { ...unsigned, hash, signature: signManifestHash(hash, this.#signingKey) };
+  /** Completes a manifest with its hashes and signature. */
+  #sign(unsigned: Omit<Manifest, 'contentSha256' | 'hash' | 'signature'>): Manifest {
+    const contentSha256 = hashCanonical(buildManifestContent(unsigned.facts, unsigned.packages));
+    const hash = hashCanonical(buildLogEntry({ ...unsigned, contentSha256 }));
+    return { ...unsigned, contentSha256, hash, signature: signManifestHash(hash, this.#signingKey) };
   }
 }
 

@@ -4,10 +4,12 @@ import { describe, test } from 'node:test';
 import type { Manifest } from './catalog.ts';
 import { NEW_YEAR, NEW_YEAR_MS, samplePackage } from './catalog.test-helper.ts';
 import {
+  buildLogEntry,
   buildManifestContent,
   buildPublicManifest,
+  findLogFault,
   findManifestFault,
-  hashManifestContent,
+  hashCanonical,
   NO_PREVIOUS_HASH,
   type PublicManifest,
   signManifestHash,
@@ -26,11 +28,16 @@ function manifestAfter(before: Manifest | undefined): Manifest {
     seq: (before?.seq ?? 0) + 1,
     prev: before?.hash ?? NO_PREVIOUS_HASH,
     publishedAtMs: NEW_YEAR_MS + 42,
-    facts: { schemaVersion: 1, codec: 'isa-l 2.30.0 level 1', rows: { visit: { exported: 1_000, duplicates: 3 } } },
+    facts: {
+      schemaVersion: 1,
+      codec: 'isa-l 2.30.0 level 1',
+      ledger: { events: {}, rows: { visit: { made: 1_003, exported: 1_000, duplicates: 3 } }, imported: 0 },
+    },
     packages: [samplePackage('visit', 0)],
   } as const;
-  const hash = hashManifestContent(buildManifestContent(unsigned));
-  return { ...unsigned, hash, signature: signManifestHash(hash, createPrivateKey(KEYS.privateKey)) };
+  const contentSha256 = hashCanonical(buildManifestContent(unsigned.facts, unsigned.packages));
+  const hash = hashCanonical(buildLogEntry({ ...unsigned, contentSha256 }));
+  return { ...unsigned, contentSha256, hash, signature: signManifestHash(hash, createPrivateKey(KEYS.privateKey)) };
 }
 
 const FIRST = manifestAfter(undefined);
@@ -45,20 +52,24 @@ describe('buildPublicManifest', () => {
     assert.deepEqual(Object.keys(packages[0]!), ['dataType', 'name', 'rows', 'bytes', 'md5', 'sha256', 'csvSha256']);
   });
 
-  test('hashes to the SHA-256 of its sorted JSON without blanks, as any client can write it', () => {
-    const canonical = [
-      '{"ai":"0123456789abcdef",',
-      '"facts":{"codec":"isa-l 2.30.0 level 1","rows":{"visit":{"duplicates":3,"exported":1000}},"schemaVersion":1},',
-      '"hour":"2026010108",',
+  test('hashes to the SHA-256 of sorted JSON without blanks, as any client can write it', () => {
+    const content = [
+      '{"codec":"isa-l 2.30.0 level 1",',
+      '"ledger":{"events":{},"imported":0,"rows":{"visit":{"duplicates":3,"exported":1000,"made":1003}}},',
       `"packages":[{"bytes":65536,"csvSha256":"${'c'.repeat(64)}","dataType":"visit","md5":"${'5'.repeat(32)}",`,
-      `"name":"part-00000-a-c000.csv.gz","rows":1000,"sha256":"${'a'.repeat(64)}"}],`,
+      `"name":"part-00000-a-c000.csv.gz","rows":1000,"sha256":"${'a'.repeat(64)}"}],"schemaVersion":1}`,
+    ].join('');
+    const contentSha256 = createHash('sha256').update(content).digest('hex');
+    const entry = [
+      `{"ai":"0123456789abcdef","contentSha256":"${contentSha256}","hour":"2026010108",`,
       `"prev":"${'0'.repeat(64)}","publishedAt":"2026-01-01T00:00:00.042Z","revision":1,"seq":1}`,
     ].join('');
-    assert.equal(LOG[0]?.hash, createHash('sha256').update(canonical).digest('hex'));
+    assert.equal(LOG[0]?.contentSha256, contentSha256);
+    assert.equal(LOG[0].hash, createHash('sha256').update(entry).digest('hex'));
   });
 });
 
-describe('findManifestFault', () => {
+describe('findManifestFault and findLogFault', () => {
   test('finds none in a log, nor in any stretch of it', () => {
     assert.equal(findManifestFault(LOG, KEYS.publicKey), undefined);
     assert.equal(findManifestFault(LOG.slice(1), KEYS.publicKey), undefined);
@@ -67,12 +78,14 @@ describe('findManifestFault', () => {
 
   const [first, second, third] = LOG as [PublicManifest, PublicManifest, PublicManifest];
   const resigned = (changes: Partial<Manifest>): PublicManifest => {
-    const content = buildManifestContent({ ...SECOND, ...changes });
-    const hash = hashManifestContent(content);
-    return { ...content, hash, signature: signManifestHash(hash, createPrivateKey(KEYS.privateKey)) };
+    const changed = { ...SECOND, ...changes };
+    const hash = hashCanonical(buildLogEntry(changed));
+    const signature = signManifestHash(hash, createPrivateKey(KEYS.privateKey));
+    return buildPublicManifest({ ...changed, hash, signature });
   };
   const faulty: readonly [string, readonly PublicManifest[], RegExp][] = [
-    ['a changed package', [{ ...first, packages: [] }], /does not hash to/],
+    ['a changed package', [{ ...first, packages: [] }], /published something else/],
+    ['a changed hour', [{ ...first, hour: '2026010109' }], /does not hash to/],
     [
       'a hash made anew without the key',
       [first, { ...resigned({ revision: 9 }), signature: second.signature }],
@@ -89,6 +102,12 @@ describe('findManifestFault', () => {
       assert.match(findManifestFault(manifests, KEYS.publicKey) ?? 'no fault', fault);
     });
   }
+
+  test('checks the chain of entries whose publications are gone', () => {
+    const entries = LOG.map(({ packages: _packages, ledger: _ledger, ...entry }) => entry);
+    assert.equal(findLogFault(entries, KEYS.publicKey), undefined);
+    assert.match(findLogFault([first, third], KEYS.publicKey) ?? 'no fault', /out of sequence/);
+  });
 
   test('finds a log that another key has signed', () => {
     const other = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();

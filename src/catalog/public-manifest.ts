@@ -1,10 +1,12 @@
 /**
  * The manifest as the world sees it, and what makes a project's publication log tamper-evident.
  *
- * An entry's hash is the SHA-256 of the canonical JSON of its *content*: the public manifest without `hash` and `signature`.
- * Canonical means: keys sorted by UTF-16 code units, no blanks, strings and whole numbers as JSON.stringify writes them. The
- * content names the hash of the entry before it, so an entry cannot be changed or left out without changing all later ones; the
- * signature is Ed25519 over the 32 bytes of the hash, so that they cannot be made anew without the server's key.
+ * Two hashes, each the SHA-256 of canonical JSON (keys sorted by UTF-16 code units, no blanks, strings and whole numbers as
+ * JSON.stringify writes them). `contentSha256` covers what was published: schemaVersion, codec, ledger and packages. `hash`
+ * covers the entry of the log: ai, hour, revision, seq, prev, publishedAt and contentSha256. So the chain of entries can still
+ * be checked when retention has deleted what they published. `prev` is the hash of the entry before, so an entry cannot be
+ * changed or left out without changing all later ones; the signature is Ed25519 over the 32 bytes of the hash, so that they
+ * cannot be made anew without the server's key.
  *
  * The form is published (docs/package-format.md): a change is a change of `schemaVersion`.
  */
@@ -19,8 +21,8 @@ export const NO_PREVIOUS_HASH = '0'.repeat(64);
 /** A package as the public manifest lists it: what a client can check, not where the server keeps it. */
 export type PublicPackage = Omit<PackageEntry, 'part' | 'key'>;
 
-/** What an entry's hash covers. */
-export type ManifestContent = {
+/** One entry of a publication log: what `hash` covers. */
+export type LogEntry = {
   readonly ai: string;
   /** yyyyMMddHH in Beijing time. */
   readonly hour: string;
@@ -29,21 +31,41 @@ export type ManifestContent = {
   readonly prev: string;
   /** RFC 3339, UTC, with milliseconds. */
   readonly publishedAt: string;
-  /** In order of data type and part. */
-  readonly packages: readonly PublicPackage[];
-  readonly facts: ManifestFacts;
+  readonly contentSha256: string;
 };
 
-export type PublicManifest = ManifestContent & { readonly hash: string; readonly signature: string };
+/** What a revision published: what `contentSha256` covers. Packages are in order of data type and part. */
+export type ManifestContent = ManifestFacts & { readonly packages: readonly PublicPackage[] };
+
+/** The document that clients read. */
+export type PublicManifest = LogEntry & ManifestContent & { readonly hash: string; readonly signature: string };
+
+/** What a log entry is made of inside the catalog. */
+export type LogEntryFields = Pick<
+  Manifest,
+  'ai' | 'hour' | 'revision' | 'seq' | 'prev' | 'publishedAtMs' | 'contentSha256'
+>;
 
 /** Builds the document that clients read and can check with `findManifestFault`. */
 export function buildPublicManifest(manifest: Manifest): PublicManifest {
-  return { ...buildManifestContent(manifest), hash: manifest.hash, signature: manifest.signature };
+  return {
+    ...buildLogEntry(manifest),
+    ...buildManifestContent(manifest.facts, manifest.packages),
+    hash: manifest.hash,
+    signature: manifest.signature,
+  };
 }
 
-/** Builds what the hash of a manifest covers. The packages must be in order of data type and part. */
-export function buildManifestContent(manifest: Omit<Manifest, 'hash' | 'signature'>): ManifestContent {
-  const { ai, hour, revision, seq, prev, publishedAtMs, packages, facts } = manifest;
+/** Builds what an entry's hash covers. */
+export function buildLogEntry({
+  ai,
+  hour,
+  revision,
+  seq,
+  prev,
+  publishedAtMs,
+  contentSha256,
+}: LogEntryFields): LogEntry {
   return {
     ai,
     hour: formatBeijingHour(hour),
@@ -51,9 +73,14 @@ export function buildManifestContent(manifest: Omit<Manifest, 'hash' | 'signatur
     seq,
     prev,
     publishedAt: new Date(publishedAtMs).toISOString(),
-    packages: packages.map(publicPackageOf),
-    facts,
+    contentSha256,
   };
+}
+
+/** Builds what `contentSha256` covers. The packages must be in order of data type and part. */
+export function buildManifestContent(facts: ManifestFacts, packages: readonly PackageEntry[]): ManifestContent {
+  const { schemaVersion, codec, ledger } = facts;
+  return { schemaVersion, codec, ledger, packages: packages.map(publicPackageOf) };
 }
 
 function publicPackageOf(entry: PackageEntry): PublicPackage {
@@ -61,9 +88,9 @@ function publicPackageOf(entry: PackageEntry): PublicPackage {
   return { dataType, name, rows, bytes, md5, sha256, csvSha256 };
 }
 
-/** Gives the hex SHA-256 of an entry's content. */
-export function hashManifestContent(content: ManifestContent): string {
-  return createHash('sha256').update(canonicalJson(content)).digest('hex');
+/** Gives the hex SHA-256 of a value's canonical JSON. */
+export function hashCanonical(value: LogEntry | ManifestContent): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }
 
 /** Signs an entry's hash; gives the signature as hex. */
@@ -76,19 +103,32 @@ export function signManifestHash(hash: string, key: KeyObject): string {
  * Returns the first fault in a sentence, undefined when there is none.
  */
 export function findManifestFault(manifests: readonly PublicManifest[], publicKeyPem: string): string | undefined {
+  for (const { packages, schemaVersion, codec, ledger, contentSha256, seq, ai } of manifests) {
+    if (hashCanonical({ schemaVersion, codec, ledger, packages }) !== contentSha256) {
+      return `Entry ${seq} of ${ai} published something else than ${contentSha256}.`;
+    }
+  }
+  return findLogFault(manifests, publicKeyPem);
+}
+
+/** Checks log entries that follow one another, whether or not what they published is still there. As `findManifestFault`. */
+export function findLogFault(
+  entries: readonly (LogEntry & { readonly hash: string; readonly signature: string })[],
+  publicKeyPem: string,
+): string | undefined {
   const publicKey = createPublicKey(publicKeyPem);
-  for (const [index, manifest] of manifests.entries()) {
-    const { hash, signature, ...content } = manifest;
-    const entry = `Entry ${manifest.seq} of ${manifest.ai}`;
-    if (hashManifestContent(content) !== hash) return `${entry} does not hash to ${hash}.`;
+  for (const [index, listed] of entries.entries()) {
+    const { ai, hour, revision, seq, prev, publishedAt, contentSha256, hash, signature } = listed;
+    const entry = `Entry ${seq} of ${ai}`;
+    if (hashCanonical({ ai, hour, revision, seq, prev, publishedAt, contentSha256 }) !== hash) {
+      return `${entry} does not hash to ${hash}.`;
+    }
     if (!verify(null, Buffer.from(hash, 'hex'), publicKey, Buffer.from(signature, 'hex'))) {
       return `${entry} is not signed by this key.`;
     }
-    const before = manifests[index - 1];
-    if (before ? manifest.ai !== before.ai || manifest.seq !== before.seq + 1 : manifest.seq < 1) {
-      return `${entry} is out of sequence.`;
-    }
-    if (before ? manifest.prev !== before.hash : manifest.seq === 1 && manifest.prev !== NO_PREVIOUS_HASH) {
+    const before = entries[index - 1];
+    if (before ? ai !== before.ai || seq !== before.seq + 1 : seq < 1) return `${entry} is out of sequence.`;
+    if (before ? prev !== before.hash : seq === 1 && prev !== NO_PREVIOUS_HASH) {
       return `${entry} does not follow the entry before it.`;
     }
   }

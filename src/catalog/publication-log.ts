@@ -32,9 +32,19 @@ export async function readLogEnd(reader: CatalogReader, ai: string): Promise<{ s
 
 /** Appends a manifest's entry, in the transaction that read the log's end. */
 export async function appendPublication(transaction: CatalogTransaction, manifest: Manifest): Promise<void> {
-  const { ai, seq, hour, revision, prev, hash, signature, publishedAtMs } = manifest;
+  const { ai, seq, hour, revision, prev, contentSha256, hash, signature, publishedAtMs } = manifest;
   await transaction
     .insertInto('publication')
-    .values({ ai, seq, hour, revision, prev, hash, signature, published_at_ms: publishedAtMs })
+    .values({
+      ai,
+      seq,
+      hour,
+      revision,
+      prev,
+      content_sha256: contentSha256,
+      hash,
+      signature,
+      published_at_ms: publishedAtMs,
+    })
     .execute();
 }

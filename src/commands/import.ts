@@ -3,9 +3,8 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { AppError, ConfigurationError } from '../errors/app-error.ts';
 import { formatBeijingHour } from '../events/hour.ts';
-import { importEvents, type ImportSummary } from '../imports/import-events.ts';
+import type { ImportSummary } from '../imports/import-events.ts';
 import { isSystemError } from '../lib/system-error.ts';
-import { openWorkshop } from '../system.ts';
 import type { Command } from './command.ts';
 import { ImportProgressPrinter } from './import-progress.ts';
 import { WORKSHOP_OPTIONS, workshopConfigOf } from './server-config.ts';
@@ -21,6 +20,10 @@ export const importCommand: Command = {
   run: async ({ options, positionals, print }) => {
     if (positionals.length === 0) throw new ConfigurationError(['Name the files to import, or - for standard input.']);
     const totalBytes = await sizeOf(positionals);
+    const [{ openWorkshop }, { importEvents }] = await Promise.all([
+      import('../system.ts'),
+      import('../imports/import-events.ts'),
+    ]);
     const config = workshopConfigOf(options);
     const workshop = await openWorkshop(config);
     try {

@@ -9,7 +9,7 @@ import type { Project } from '../catalog/catalog.ts';
 import type { OptionValues } from '../config/parse-options.ts';
 import { AppError, ConfigurationError } from '../errors/app-error.ts';
 import { systemClock } from '../lib/clock.ts';
-import { openDataCatalog } from '../system.ts';
+import { openDataCatalog } from '../catalog/data-catalog.ts';
 import type { Command } from './command.ts';
 
 const LETTERS_AND_DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';

@@ -1,6 +1,5 @@
 /** `tidegate serve`: collects, closes hours and serves the API, until it is told to stop. */
 import { once } from 'node:events';
-import { openServer } from '../system.ts';
 import type { Command } from './command.ts';
 import { SERVER_OPTIONS, serverConfigOf } from './server-config.ts';
 
@@ -9,6 +8,7 @@ export const serveCommand: Command = {
   summary: 'Collect events, close each hour and serve the export API.',
   options: SERVER_OPTIONS,
   run: async ({ options, print, signal }) => {
+    const { openServer } = await import('../system.ts'); // here, so that other commands start without it
     const server = await openServer(serverConfigOf(options));
     const host = server.host.includes(':') ? `[${server.host}]` : server.host;
     print(`Tidegate serves on http://${host}:${server.port} with data in ${options.text('data')}. Ctrl-C stops it.`);

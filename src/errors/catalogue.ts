@@ -43,6 +43,10 @@ export const ERROR_CATALOGUE = {
     status: 500,
     advice: 'Restore the named file from a backup, or keep it and report it; no rows of it were exported.',
   },
+  ledger_unbalanced: {
+    status: 500,
+    advice: 'Rows of this hour were lost or doubled on disk; nothing of it was published. Restore the data directory, or report it.',
+  },
   format_too_new: {
     status: 500,
     advice: 'Run the version of tidegate that wrote this data directory, or a newer one.',

@@ -42,8 +42,16 @@ export type EventRow = {
  */
 export type Extras = Readonly<Record<string, string>>;
 
-/** How many events of one ledger line came in, and how many of them made no row on purpose. */
-export type Receipt = { readonly line: LedgerLine; readonly received: number; readonly ignored: number };
+/**
+ * How many events of one ledger line came in, how many of them were ignored, and how many rows the others were to make. Counted
+ * from what came in and not from the rows, so that a row that is lost later is missed.
+ */
+export type Receipt = {
+  readonly line: LedgerLine;
+  readonly received: number;
+  readonly ignored: number;
+  readonly rows: number;
+};
 
 /** Everything one request stores, all or nothing. */
 export type EventBatch = {

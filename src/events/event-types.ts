@@ -30,14 +30,18 @@ export const IGNORED_TYPES = [
 ] as const;
 export type IgnoredType = (typeof IGNORED_TYPES)[number];
 
-/** Under what name the ledger counts an event: its data type, its ignored type, or `unknown` where `t` cannot be read. */
-export type LedgerLine = DataType | IgnoredType | 'unknown';
+/**
+ * Under what name the ledger counts an event: its data type, its ignored type, or `unknown` where `t` cannot be read. `import`
+ * counts once more, beside the others, the events that came by import.
+ */
+export type LedgerLine = DataType | IgnoredType | 'unknown' | 'import';
 
 /** The ledger lines' codes on disk; never changed. Data types keep the code of their place, ignored types begin at 32. */
 export const LEDGER_CODES: ReadonlyMap<LedgerLine, number> = new Map<LedgerLine, number>([
   ['unknown', 0],
   ...DATA_TYPES.map((dataType, place): [LedgerLine, number] => [dataType, place + 1]),
   ...IGNORED_TYPES.map((ignored, place): [LedgerLine, number] => [ignored, place + 32]),
+  ['import', 64],
 ]);
 
 /** Finds the data type that an event of this type makes rows of; undefined when it makes none. */

@@ -5,7 +5,7 @@
  * (page domains, user agents). One bad element never harms its neighbours. Received events are counted first and by themselves,
  * so that the ledger's two sides come from different code.
  */
-import { dataTypeOf, IGNORED_TYPES, ledgerLineOf, type IgnoredType, type LedgerLine } from './event-types.ts';
+import { dataTypeOf, ledgerLineOf, type LedgerLine } from './event-types.ts';
 import { ROW_FLAGS, type EventBatch, type EventRow, type Receipt } from './event-row.ts';
 import type { DataType } from './data-types.ts';
 import { canonicalJson } from './canonical-json.ts';
@@ -18,11 +18,11 @@ import {
   eventRowId,
   pageRequestId,
   pageRowId,
-  ROW_ID_BYTES,
   visitRowId,
   vstRequestId,
 } from './ids.ts';
 import type { PageDomains } from './page-domains.ts';
+import { buildRejectedRow, type RejectedEvent } from './rejected-row.ts';
 import { encodeLine, widthOf, type OnCut } from './row-encoder.ts';
 import type { UserAgents } from './user-agent.ts';
 import { cutText, readInteger, readText } from './wire-value.ts';
@@ -53,7 +53,6 @@ export type Mapper = { readonly pageDomains: PageDomains; readonly userAgents: U
 
 const VISITOR_WIDTH = widthOf('visit', 'visitUserId');
 const SESSION_WIDTH = widthOf('visit', 'sessionId');
-const NO_ROW_ID = Buffer.alloc(ROW_ID_BYTES);
 const NO_ELEMENT: readonly WireObject[] = [{}];
 
 /** What of a request is the same for all of its rows. */
@@ -64,6 +63,8 @@ type Run = {
   readonly rows: EventRow[];
   readonly rejections: string[];
   readonly ignored: Map<LedgerLine, number>;
+  /** Rows that the accepted events are to make. */
+  readonly made: Map<LedgerLine, number>;
   /** Equal events so far, by digest. */
   readonly occurrences: Map<string, number>;
 };
@@ -72,28 +73,36 @@ type Run = {
 export function mapEvents(request: MapRequest, mapper: Mapper): EventBatch {
   const received = countReceived(request.elements);
   const isWeb = request.pathWord === 'web' || request.pathWord === 'wap';
-  const run: Run = { request, mapper, isWeb, rows: [], rejections: [], ignored: new Map(), occurrences: new Map() };
+  const run: Run = {
+    request,
+    mapper,
+    isWeb,
+    rows: [],
+    rejections: [],
+    ignored: new Map(),
+    made: new Map(),
+    occurrences: new Map(),
+  };
   rememberDomains(run);
   request.elements.forEach((element, place) => {
     const oversize = request.oversize.get(place);
-    if (oversize)
-      reject(run, `the event has ${oversize.bytes} bytes, more than one event may have`, oversize.head, true);
-    else mapElement(run, element);
+    if (oversize) {
+      const reason = `the event has ${oversize.bytes} bytes, more than one event may have`;
+      reject(run, { reason, line: 'unknown', eventHead: oversize.head });
+    } else mapElement(run, element);
   });
   const receipts: Receipt[] = [...received].map(([line, count]) => ({
     line,
     received: count,
     ignored: run.ignored.get(line) ?? 0,
+    rows: run.made.get(line) ?? 0,
   }));
   return { ai: request.ai, rows: run.rows, receipts, rejections: run.rejections };
 }
 
 function countReceived(elements: readonly unknown[]): Map<LedgerLine, number> {
   const received = new Map<LedgerLine, number>();
-  for (const element of elements) {
-    const line = ledgerLineOf(element);
-    received.set(line, (received.get(line) ?? 0) + 1);
-  }
+  for (const element of elements) addTo(received, ledgerLineOf(element), 1);
   return received;
 }
 
@@ -110,44 +119,27 @@ function rememberDomains({ request, mapper }: Run): void {
 }
 
 function mapElement(run: Run, element: unknown): void {
-  if (!isWireObject(element)) return reject(run, 'the element is no object', element);
+  const line = ledgerLineOf(element);
+  const refuse = (reason: string): void => reject(run, { reason, line, event: element });
+  if (!isWireObject(element)) return refuse('the element is no object');
   const type = element.t;
-  if (typeof type !== 'string' || type === '') return reject(run, 't (the event type) is missing', element);
+  if (typeof type !== 'string' || type === '') return refuse('t (the event type) is missing');
   const isServerEvent = run.request.pathWord === 's2s';
   const dataType = dataTypeOf(type);
-  if (dataType === undefined && !isServerEvent) return ignore(run, type);
+  if (dataType === undefined && !isServerEvent) return addTo(run.ignored, line, 1);
   const reason = rejectionOf(element, type, isServerEvent);
-  if (reason !== null || dataType === undefined) return reject(run, reason ?? 't is unknown', element);
+  if (reason !== null || dataType === undefined) return refuse(reason ?? 't is unknown');
+  addTo(run.made, line, dataType === 'action' ? (element.e as readonly unknown[]).length : 1);
   addRows(run, element, dataType);
 }
 
-function ignore(run: Run, type: string): void {
-  const line: IgnoredType = IGNORED_TYPES.find((ignored) => ignored === type) ?? 'other';
-  run.ignored.set(line, (run.ignored.get(line) ?? 0) + 1);
+function addTo(counts: Map<LedgerLine, number>, line: LedgerLine, count: number): void {
+  counts.set(line, (counts.get(line) ?? 0) + count);
 }
 
-/** Keeps a rejected event with its reason, as a line of NDJSON that the store completes with the send time. */
-function reject(run: Run, reason: string, event: unknown, isCut = false): void {
-  const { pathWord, ip, userAgent } = run.request;
-  const facts = JSON.stringify({
-    reason,
-    line: isCut ? 'unknown' : ledgerLineOf(event),
-    platform: pathWord,
-    ip,
-    userAgent,
-  });
-  run.rejections.push(reason);
-  run.rows.push({
-    kind: 'rejected',
-    visitor: '',
-    session: '',
-    timeMs: 0,
-    rowId: NO_ROW_ID, // the same rejected event twice is kept twice: the ledger counts both
-    flags: ROW_FLAGS.firstOfEvent,
-    lineHead: '{"sendTime":',
-    lineTail: `,${facts.slice(1, -1)},${isCut ? '"eventHead"' : '"event"'}:${JSON.stringify(event)}}\n`,
-    extras: {},
-  });
+function reject(run: Run, rejected: RejectedEvent): void {
+  run.rejections.push(rejected.reason);
+  run.rows.push(buildRejectedRow(run.request, rejected));
 }
 
 function addRows(run: Run, event: WireObject, dataType: DataType): void {

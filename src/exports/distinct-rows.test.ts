@@ -14,6 +14,7 @@ function batchOf(rows: readonly Row[]): RowBatch {
     count: rows.length,
     lines: Buffer.concat(lines),
     lineEnds: Uint32Array.from(lines, (line) => (end += line.length)),
+    events: rows.length,
     rowIds: Buffer.concat(rows.map((row) => createHash('sha256').update(String(row.id)).digest().subarray(0, 16))),
   };
 }

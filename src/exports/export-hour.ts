@@ -4,12 +4,13 @@
  * Nothing of it is visible until the manifest is published; a job that died leaves files that its next try replaces. Memory: a
  * block of each run, two batches and one compressor, whatever the hour holds.
  */
-import type { PackageEntry } from '../catalog/catalog.ts';
+import type { Ledger, PackageEntry } from '../catalog/catalog.ts';
 import { DATA_TYPES, type DataType } from '../events/data-types.ts';
 import type { Hour } from '../events/hour.ts';
 import type { PackageStore } from '../packages/package-store.ts';
 import type { HourReader, RowBatch } from '../store/hour-store.ts';
 import { distinctRows } from './distinct-rows.ts';
+import { buildLedger, checkLedger, countRejected, type DataTypeCount } from './ledger.ts';
 import type { GzipCodec } from './gzip/gzip-codec.ts';
 import { PackageWriter } from './package-writer.ts';
 
@@ -23,37 +24,43 @@ export type ExportHourOptions = {
   readonly maxPackageBytes: number;
 };
 
-/** Rows of a data type: exported, and removed as duplicates. */
-export type RowCounts = Partial<Record<DataType, { readonly exported: number; readonly duplicates: number }>>;
-
 export type ExportedHour = {
   readonly packages: readonly PackageEntry[];
-  readonly rows: RowCounts;
+  readonly ledger: Ledger;
   readonly codec: string;
 };
 
-/** Writes the packages of all data types that have rows. @throws AppError store_corrupt, or the package store's own error */
+/**
+ * Writes the packages of all data types that have rows, and balances the hour's ledger.
+ * @throws AppError store_corrupt, ledger_unbalanced, or the package store's own error
+ */
 export async function exportHour(options: ExportHourOptions): Promise<ExportedHour> {
+  const { reader, hour, ai } = options;
   const packages: PackageEntry[] = [];
-  const rows: RowCounts = {};
-  for (const { kind } of options.reader.counts(options.hour, options.ai).kinds.toSorted(byDataType)) {
-    if (kind === 'rejected') continue;
-    const exported = await exportDataType(options, kind);
+  const counted = new Map<DataType, DataTypeCount>();
+  const { kinds, receipts } = reader.counts(hour, ai);
+  for (const dataType of DATA_TYPES) {
+    if (!kinds.some(({ kind }) => kind === dataType)) continue;
+    const exported = await exportDataType(options, dataType);
     packages.push(...exported.packages);
-    rows[kind] = exported.counts;
+    counted.set(dataType, exported.count);
   }
-  return { packages, rows, codec: options.codec.name };
+  const ledger = buildLedger(receipts, counted, countRejected(reader, hour, ai));
+  checkLedger(ledger);
+  return { packages, ledger, codec: options.codec.name };
 }
 
 async function exportDataType(
   { reader, store, codec, ai, hour, revision, maxPackageBytes }: ExportHourOptions,
   dataType: DataType,
-): Promise<{ readonly packages: readonly PackageEntry[]; readonly counts: { exported: number; duplicates: number } }> {
-  let stored = 0;
+): Promise<{ readonly packages: readonly PackageEntry[]; readonly count: DataTypeCount }> {
+  let rows = 0;
+  let events = 0;
   let exported = 0;
   function* counted(): Generator<RowBatch> {
     for (const batch of reader.readSorted(hour, ai, dataType)) {
-      stored += batch.count;
+      rows += batch.count;
+      events += batch.events;
       yield batch;
     }
   }
@@ -64,13 +71,9 @@ async function exportDataType(
       await writer.write(batch.lines, batch.lineEnds, from, until);
       exported += until - from;
     }
-    return { packages: await writer.finish(), counts: { exported, duplicates: stored - exported } };
+    return { packages: await writer.finish(), count: { events, exported, duplicates: rows - exported } };
   } catch (error) {
     await writer.abort();
     throw error;
   }
-}
-
-function byDataType(a: { readonly kind: string }, b: { readonly kind: string }): number {
-  return DATA_TYPES.indexOf(a.kind as DataType) - DATA_TYPES.indexOf(b.kind as DataType);
 }

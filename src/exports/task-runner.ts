@@ -35,7 +35,7 @@ const MAX_PAUSE_MS = 60_000;
 /** How often tasks that another process made are looked for. */
 const POLL_MS = 500;
 /** Errors that no further try can mend. */
-const HOPELESS_CODES: readonly unknown[] = ['store_corrupt', 'format_too_new'];
+const HOPELESS_CODES: readonly unknown[] = ['store_corrupt', 'ledger_unbalanced', 'format_too_new'];
 
 export class TaskRunner {
   readonly #options: TaskRunnerOptions;
@@ -112,10 +112,10 @@ export class TaskRunner {
     const { ai, hour } = task;
     await store.prepare(hour);
     const revision = await catalog.manifests.nextRevision(ai, hour);
-    const { packages, rows, codec } = await jobs.exportHour({ ...job, ai, hour, revision });
+    const { packages, ledger, codec } = await jobs.exportHour({ ...job, ai, hour, revision });
     const manifest = await catalog.manifests.publish(task, {
       revision,
-      facts: { schemaVersion: 1, codec, rows },
+      facts: { schemaVersion: 1, codec, ledger },
       packages,
       nowMs: clock.nowMs(),
     });

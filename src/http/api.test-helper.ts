@@ -42,7 +42,10 @@ export async function openTestApi(
   let now = NOW_MS;
   const clock = { nowMs: () => now, set: (ms: number) => void (now = ms) };
   const logged: Record<string, unknown>[] = [];
-  const logger = pino({ level: 'warn' }, { write: (line: string) => logged.push(JSON.parse(line)) });
+  const logger = pino(
+    { level: 'warn' },
+    { write: (line: string) => logged.push(JSON.parse(line) as Record<string, unknown>) },
+  );
   const catalog = options.catalog ?? (await openCatalog({ path: join(folder, 'catalog.sqlite'), clock }));
   const packages = options.packages ?? (await LocalPackageStore.open(join(folder, 'packages')));
   const api = await openApi({
@@ -146,7 +149,7 @@ export async function publishHour(
       });
     }
   }
-  const facts = { schemaVersion: 1, codec: 'zlib level 1', rows: {} } as const;
+  const facts = { schemaVersion: 1, codec: 'zlib level 1', ledger: { events: {}, rows: {}, imported: 0 } } as const;
   const manifest = await catalog.manifests.publish(task, { revision, facts, packages: entries, nowMs: NOW_MS });
   if (!manifest) throw new Error('The lease was lost.');
   return manifest.packages;

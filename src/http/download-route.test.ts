@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { headerLine } from '../events/data-types.ts';
 import { addHours } from '../events/hour.ts';
-import type { OpenPackage, PackageStore } from '../packages/package-store.ts';
+import type { PackageStore } from '../packages/package-store.ts';
 import {
   beijingHour,
   createProject,
@@ -116,9 +116,9 @@ describe('GET of a link', () => {
     clock.set(NOW_MS + 5 * 60_000 + 1000);
     const answer = await get();
     assert.equal(answer.statusCode, 403);
-    const body = JSON.parse(String(answer.content)) as Record<string, string>;
-    assert.match(body['message']!, /^This link has expired\. Ask the export call for a fresh link/);
-    assert.equal(body['requestId'], answer.headers['x-request-id']);
+    const body = JSON.parse(String(answer.content)) as { message: string; requestId: string };
+    assert.match(body.message, /^This link has expired\. Ask the export call for a fresh link/);
+    assert.equal(body.requestId, answer.headers['x-request-id']);
     assert.equal((await get(undefined, { method: 'HEAD' })).statusCode, 403);
   });
 
@@ -240,14 +240,20 @@ function storeOf(stream: () => Readable, onClose: () => void): PackageStore {
     create: (key) => {
       sizes.set(key, 0);
       return Promise.resolve({
-        write: (bytes) => Promise.resolve(void sizes.set(key, (sizes.get(key) ?? 0) + bytes.length)),
+        write: (bytes) => {
+          sizes.set(key, (sizes.get(key) ?? 0) + bytes.length);
+          return Promise.resolve();
+        },
         finish: () => Promise.resolve(),
         abort: () => Promise.resolve(),
       });
     },
     open: (key) => {
-      const opened: OpenPackage = { bytes: sizes.get(key)!, stream, close: () => Promise.resolve(onClose()) };
-      return Promise.resolve(opened);
+      const close = () => {
+        onClose();
+        return Promise.resolve();
+      };
+      return Promise.resolve({ bytes: sizes.get(key)!, stream, close });
     },
     delete: () => Promise.resolve(),
   };

@@ -104,8 +104,8 @@ describe('GET /v2/insights', () => {
       names,
     );
     const all = await get(`/v2/insights/day/${project.ai}/201807170000.json`);
-    assert.equal(all.json.downloadLinks['action']?.length, 1);
-    assert.equal(all.json.downloadLinks['page']?.length, 25);
+    assert.equal(all.json.downloadLinks.action?.length, 1);
+    assert.equal(all.json.downloadLinks.page?.length, 25);
     assert.equal(all.json.exportDate, '20180717');
   });
 

@@ -12,7 +12,10 @@ import { type HttpServerOptions, openHttpServer } from './server.ts';
 /** A server whose collector takes every path that begins with /collect. */
 async function openServer(t: TestContext, collect: RequestListener, options: Partial<HttpServerOptions> = {}) {
   const logged: Record<string, unknown>[] = [];
-  const logger = pino({ level: 'warn' }, { write: (line: string) => logged.push(JSON.parse(line)) });
+  const logger = pino(
+    { level: 'warn' },
+    { write: (line: string) => logged.push(JSON.parse(line) as Record<string, unknown>) },
+  );
   const server = await openHttpServer({
     listen: { host: '127.0.0.1', port: 0 },
     logger,

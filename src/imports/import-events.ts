@@ -8,6 +8,7 @@
 import type { Catalog, Project } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
 import { formatBeijingHour, hourOf, type Hour, type HourRange } from '../events/hour.ts';
+import type { Receipt } from '../events/event-row.ts';
 import { mapEvents, type Mapper } from '../events/map-events.ts';
 import { PageDomains } from '../events/page-domains.ts';
 import { retainedFrom } from '../events/retention.ts';
@@ -90,7 +91,8 @@ async function writeEvents(
     const { pathWord, ip, userAgent, sendTimeMs } = first;
     const elements = request.map((line) => line.event);
     const batch = mapEvents({ ai: options.project.ai, pathWord, elements, oversize: new Map(), ip, userAgent }, mapper);
-    await writer.append(batch, sendTimeMs);
+    const imported: Receipt = { line: 'import', received: elements.length, ignored: 0, rows: 0 };
+    await writer.append({ ...batch, receipts: [...batch.receipts, imported] }, sendTimeMs);
     events += elements.length;
     rejected += batch.rejections.length;
     for (const reason of batch.rejections) reasons[reason] = (reasons[reason] ?? 0) + 1;

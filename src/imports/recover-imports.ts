@@ -12,7 +12,7 @@ export async function recoverImports(catalog: Catalog, reader: HourLogReader, no
     const unexported: Hour[] = [];
     for (const { hour } of commit.hours) {
       const manifest = await catalog.manifests.newest(commit.ai, hour);
-      if (manifest && Object.keys(manifest.facts.rows).length === 0) unexported.push(hour);
+      if (manifest && manifest.facts.ledger.imported === 0) unexported.push(hour);
     }
     if (unexported.length > 0) await catalog.tasks.restart(commit.ai, unexported, nowMs);
   }

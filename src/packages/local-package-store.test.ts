@@ -133,7 +133,7 @@ describe('LocalPackageStore', () => {
     const halfRead = (await store.open(KEY))!.stream({ from: 0, until: 2_000_000 });
     await once(halfRead, 'readable');
     halfRead.read(1000);
-    assert.ok((await openFilesBelow(store, t)) >= 2);
+    if (process.platform === 'linux') assert.equal(await openFilesBelow(store, t), 2);
     for (const stream of [unread, halfRead]) {
       stream.destroy();
       await once(stream, 'close');

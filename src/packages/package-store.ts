@@ -6,6 +6,8 @@
  * Invariants: P1 a package is readable under its key only after `finish` returned, whole and durable. P2 a published package's
  * bytes never change. P3 a reader that has opened a package reads it to its end although it is deleted meanwhile.
  */
+import type { Readable } from 'node:stream';
+
 export interface PackageStore {
   /** Opens a package for writing. Nothing is visible under the key yet. Replaces an unfinished or unpublished one. */
   create(key: string): Promise<PackageSink>;
@@ -33,6 +35,6 @@ export interface OpenPackage {
   stream(range: {
     readonly from: number;
     readonly until: number;
-  }): NodeJS.ReadableStream & import('node:stream').Readable;
+  }): Readable;
   close(): Promise<void>;
 }

@@ -22,6 +22,8 @@ export type RowBatch = {
   readonly lineEnds: Uint32Array;
   /** 16 bytes a row. */
   readonly rowIds: Buffer;
+  /** How many of the rows are the first of their event. */
+  readonly events: number;
 };
 
 /** What an hour holds of one project and kind. */
@@ -32,12 +34,13 @@ export type KindCount = {
   readonly events: number;
 };
 
-/** How many events of one ledger line came in for a project, and how many of them were ignored. */
+/** What came in for a project under one ledger line; see Receipt. */
 export type ReceiptCount = {
   readonly ai: string;
   readonly line: string;
   readonly received: number;
   readonly ignored: number;
+  readonly rows: number;
 };
 
 export type HourCounts = { readonly kinds: readonly KindCount[]; readonly receipts: readonly ReceiptCount[] };

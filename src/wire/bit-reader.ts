@@ -11,6 +11,7 @@ const REVERSED = Uint8Array.from({ length: 256 }, (_, byte) => {
   return reversed;
 });
 
+/** A place in the bit stream, moved on by each read. */
 export class BitReader {
   readonly #input: Uint8Array;
   #at = 0;

@@ -220,7 +220,13 @@ describe('decodePixel', () => {
   });
 
   test('leaves percent signs that escape nothing as they are', () => {
-    assert.deepEqual(pixel('["100%","%zz","%4","a%41"]').values, ['100%', '%zz', '%4', 'aA']);
+    assert.deepEqual(pixel('["100%","%zz","%4","%4g%G4","a%41%4a%4A"]').values, [
+      '100%',
+      '%zz',
+      '%4',
+      '%4g%G4',
+      'aAJJ',
+    ]);
   });
 
   test('refuses a value without content, one that is nothing known, and one that is too long', () => {

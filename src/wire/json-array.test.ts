@@ -53,6 +53,16 @@ describe('parseElements', () => {
       assert.throws(() => parse(text), { code: 'undecodable_body' }));
   }
 
+  test('refuses a bracket too many before it parses', (t) => {
+    const parser = t.mock.method(JSON, 'parse');
+    assert.throws(() => parse('[]]'), { code: 'undecodable_body', message: /closes a bracket that is not open/ });
+    assert.equal(parser.mock.callCount(), 0);
+  });
+
+  test('does not say where, once numbers were put into quotes and places have moved', () => {
+    assert.throws(() => parse('[50.0, 1 2]'), { message: /is not valid$/ });
+  });
+
   test('says where the text is not valid, and never a piece of it', () => {
     assert.throws(
       () => parse('[{"secret":1 "x":2}]'),

@@ -7,6 +7,7 @@
  * Cost: JSON.parse, and about a third of that for the scan.
  */
 import { AppError } from '../errors/app-error.ts';
+import { skipBlanks } from './json-blanks.ts';
 import { scanJson, type ElementRange } from './json-scan.ts';
 import { quoteNumbers } from './number-text.ts';
 import type { WireLimits } from './wire-limits.ts';
@@ -55,11 +56,8 @@ export function parseElements(text: Buffer, limits: WireLimits): JsonElements {
 /** Says whether the first byte that is not blank, behind a byte order mark, begins an array or an object. */
 export function looksLikeJson(text: Buffer): boolean {
   const json = withoutByteOrderMark(text);
-  for (const byte of json) {
-    if (byte === 0x5b || byte === 0x7b) return true;
-    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return false;
-  }
-  return false;
+  const first = json[skipBlanks(json, 0)];
+  return first === 0x5b || first === 0x7b;
 }
 
 function parseJson(json: Buffer, textNumbers: readonly number[]): unknown {

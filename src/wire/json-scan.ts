@@ -6,16 +6,18 @@
  * JSON" (a byte that can stand nowhere outside a string, a bracket too many) is refused early only so that bytes which begin
  * with `[` by chance cost little.
  *
- * Cost: about 1.4 ns for each byte, a third of JSON.parse; no allocation but for what it finds. Depth is bounded here because JSON.parse itself recurses
- * or allocates for each level, and so is the number of values because each takes up to 56 bytes of heap.
+ * Cost: about 1.4 ns for each byte, a third of JSON.parse; no allocation but for what it finds. Depth is bounded here because
+ * whatever walks the values later recurses, and the number of values because each takes up to 56 bytes of heap.
  */
 import { AppError } from '../errors/app-error.ts';
-import { endOfNumber, endOfSafeInteger, losesText, skipBlanks, skipBlanksBack } from './number-text.ts';
+import { skipBlanks, skipBlanksBack } from './json-blanks.ts';
+import { endOfNumber, endOfSafeInteger, losesText } from './number-text.ts';
 import type { WireLimits } from './wire-limits.ts';
 
 /** Where an element lies in the text, without the blanks around it. */
 export type ElementRange = { readonly index: number; readonly from: number; readonly until: number };
 
+/** What one pass found. */
 export type JsonScan = {
   /** Whether the outermost value is an array; else it is an object. */
   readonly isArray: boolean;

@@ -5,7 +5,6 @@
  * (`compressToBase64`, `compressToEncodedURIComponent`). The two alphabets of 6 bits differ only in signs that the other one does
  * not have, so one table reads both.
  */
-import { isUtf8 } from 'node:buffer';
 import { AppError } from '../errors/app-error.ts';
 
 const UTF16_BITS = 15;
@@ -45,11 +44,10 @@ export function unpackLzStringText(text: Buffer): Buffer {
 
 /**
  * Unpacks the UTF-16 form, sent as UTF-8 text.
- * @throws AppError undecodable_body when it is not UTF-8 or has a character that the form does not use.
+ * @throws AppError undecodable_body at a character that the form does not use.
  */
 export function unpackLzStringUtf16(body: Buffer): Buffer {
-  if (!isUtf8(body)) throw new AppError('undecodable_body', 'it is not UTF-8 text');
-  const text = body.toString('utf8');
+  const text = body.toString('utf8'); // what is not UTF-8 becomes U+FFFD, which the form does not use
   const packer = new BitPacker(Math.ceil((text.length * UTF16_BITS) / 8));
   for (let at = 0; at < text.length; at += 1) {
     const value = text.charCodeAt(at) - UTF16_OFFSET;

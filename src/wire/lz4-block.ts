@@ -42,7 +42,7 @@ function walkBlock(input: Buffer, output: Buffer | undefined, maxDecodedBytes: n
     if (output !== undefined) input.copy(output, size, at, at + literalBytes);
     at += literalBytes;
     size += literalBytes;
-    if (size > maxDecodedBytes) throw tooLarge(maxDecodedBytes);
+    if (size > maxDecodedBytes) throw new AppError('too_large', `it decodes past ${maxDecodedBytes} bytes`); // the match before it is counted here too
     if (at === input.length) return size; // the last sequence is a literal without a match
 
     if (at + 2 > input.length) throw undecodable('the LZ4 block ends inside an offset');
@@ -56,7 +56,6 @@ function walkBlock(input: Buffer, output: Buffer | undefined, maxDecodedBytes: n
       matchBytes += extensionValue(input, at, end);
       at = end;
     }
-    if (size + matchBytes > maxDecodedBytes) throw tooLarge(maxDecodedBytes);
     if (output !== undefined) copyForward(output, size, distance, matchBytes);
     size += matchBytes;
   }
@@ -77,8 +76,4 @@ function extensionValue(input: Buffer, from: number, end: number): number {
 
 function undecodable(reason: string): AppError {
   return new AppError('undecodable_body', reason);
-}
-
-function tooLarge(maxDecodedBytes: number): AppError {
-  return new AppError('too_large', `it decodes past ${maxDecodedBytes} bytes`);
 }

@@ -8,6 +8,7 @@
  * Quotes in the bytes rather than JSON.parse's reviver with `context.source`: a body with one such number would be parsed a second
  * time, and the reviver is called for every value (measured 6 times the cost of a plain parse).
  */
+import { skipBlanks, skipBlanksBack } from './json-blanks.ts';
 
 const ZERO = 0x30;
 const NINE = 0x39;
@@ -16,9 +17,13 @@ const PLUS = 0x2b;
 const DOT = 0x2e;
 const QUOTE = 0x22;
 const COLON = 0x3a;
+const LETTER_M = 0x6d;
+const LETTER_T = 0x74;
 
 /** A double holds every decimal of so many significant digits, and prints it back the same. */
 const SAFE_DIGITS = 15;
+/** The end of the text before the colon: the key in its quotes, of which the first is not an escaped one inside another key. */
+const TIME_KEY = /(?:^|[^\\])"[ps]?tm"$/;
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /**
@@ -28,8 +33,7 @@ const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 export function endOfSafeInteger(json: Buffer, from: number): number {
   const end = endOfDigits(json, from + 1);
   const digits = end - from;
-  const lead = json[from]!;
-  if (digits > SAFE_DIGITS || lead === MINUS || (lead === ZERO && digits > 1)) return 0;
+  if (digits > SAFE_DIGITS || json[from] === MINUS) return 0;
   return end < json.length && isNumberByte(json[end]!) ? 0 : end;
 }
 
@@ -42,9 +46,7 @@ export function endOfNumber(json: Buffer, from: number): number {
 
 /** Says whether the number in [from, until) is to become a string of its text. A number in a place where JSON has none is not. */
 export function losesText(json: Buffer, from: number, until: number): boolean {
-  if (isSafeDecimal(json, from, until)) return false;
-  const text = json.toString('latin1', from, until);
-  if (String(Number(text)) === text || !JSON_NUMBER.test(text)) return false;
+  if (printsAsWritten(json, from, until)) return false;
   return json[skipBlanks(json, until)] !== COLON && !isTimeValue(json, from);
 }
 
@@ -57,34 +59,26 @@ export function quoteNumbers(json: Buffer, starts: readonly number[]): Buffer {
     to += json.copy(quoted, to, from, start);
     from = endOfNumber(json, start);
     quoted[to++] = QUOTE;
-    to += json.copy(quoted, to, start, from);
+    for (let at = start; at < from; at += 1) quoted[to++] = json[at]!;
     quoted[to++] = QUOTE;
   }
   json.copy(quoted, to, from);
   return quoted;
 }
 
-/** Finds the first byte from here on that is no JSON blank. */
-export function skipBlanks(json: Buffer, from: number): number {
-  let at = from;
-  while (at < json.length && isBlank(json[at]!)) at += 1;
-  return at;
+/** Says whether JavaScript prints the number as it is written; yes too for what is no JSON number, which JSON.parse refuses. */
+function printsAsWritten(json: Buffer, from: number, until: number): boolean {
+  if (isShortDecimal(json, from, until)) return json[until - 1] !== ZERO;
+  const text = json.toString('latin1', from, until);
+  return String(Number(text)) === text || !JSON_NUMBER.test(text);
 }
 
-/** Finds the end of what lies before, without the JSON blanks there. */
-export function skipBlanksBack(json: Buffer, until: number): number {
-  let at = until;
-  while (at > 0 && isBlank(json[at - 1]!)) at -= 1;
-  return at;
-}
-
-/** A quick yes for most decimals: up to 15 digits that begin and end as JavaScript prints them. */
-function isSafeDecimal(json: Buffer, from: number, until: number): boolean {
+/** Says whether it has a point, no exponent and at most 15 digits that do not begin with 0: then only a 0 at its end can be lost. */
+function isShortDecimal(json: Buffer, from: number, until: number): boolean {
   const first = json[from] === MINUS ? from + 1 : from;
-  if (until - first > SAFE_DIGITS + 1 || !isDigit(json[first]!) || json[first] === ZERO) return false;
+  if (until - first > SAFE_DIGITS + 1 || json[first] === ZERO) return false;
   const dot = endOfDigits(json, first);
-  if (dot === until) return until - first <= SAFE_DIGITS;
-  return json[dot] === DOT && endOfDigits(json, dot + 1) === until && json[until - 1]! > ZERO;
+  return dot > first && dot + 1 < until && json[dot] === DOT && endOfDigits(json, dot + 1) === until;
 }
 
 /** Says whether the value that begins here belongs to the key `tm`, `ptm` or `stm`. */
@@ -92,8 +86,8 @@ function isTimeValue(json: Buffer, valueStart: number): boolean {
   const colon = skipBlanksBack(json, valueStart) - 1;
   if (json[colon] !== COLON) return false;
   const keyEnd = skipBlanksBack(json, colon);
-  const tail = json.toString('latin1', Math.max(0, keyEnd - 6), keyEnd);
-  return /(?:^|[^\\])"[ps]?tm"$/.test(tail);
+  if (json[keyEnd - 2] !== LETTER_M || json[keyEnd - 3] !== LETTER_T) return false;
+  return TIME_KEY.test(json.toString('latin1', Math.max(0, keyEnd - 6), keyEnd));
 }
 
 function endOfDigits(json: Buffer, from: number): number {
@@ -109,8 +103,4 @@ function isDigit(byte: number): boolean {
 
 function isNumberByte(byte: number): boolean {
   return isDigit(byte) || byte === DOT || byte === MINUS || byte === PLUS || (byte | 0x20) === 0x65;
-}
-
-function isBlank(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }

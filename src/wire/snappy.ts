@@ -30,7 +30,7 @@ export function decodeSnappy(input: Buffer, maxDecodedBytes: number): Buffer {
   try {
     return uncompress(input);
   } catch (cause) {
-    // Literals shorter than 61 bytes in the long form: allowed by the format, written by no encoder, refused by the library.
+    // Literals shorter than 61 bytes in the long form: allowed by the format, written by no known encoder, refused by the library.
     throw new AppError('undecodable_body', 'the snappy block has a form that snappyjs does not read', { cause });
   }
 }

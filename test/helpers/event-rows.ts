@@ -32,7 +32,10 @@ export function eventBatch(ai: string, rows: readonly RowSpec[]): EventBatch {
   return {
     ai,
     rows: rows.map(eventRow),
-    receipts: rows.length === 0 ? [] : [{ line: 'evar', received: rows.length, ignored: 0 }],
+    receipts: [...new Set(rows.map(({ kind = 'evar' }) => kind))].map((line) => {
+      const count = rows.filter(({ kind = 'evar' }) => kind === line).length;
+      return { line, received: count, ignored: 0, rows: count };
+    }),
     rejections: [],
   };
 }

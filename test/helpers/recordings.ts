@@ -21,7 +21,11 @@ export function readRecordings(sdk: string): readonly Recording[] {
 /** Sends a recorded request to a server. The recordings' project is the test server's. */
 export async function replay(baseUrl: string, recording: Recording): Promise<Response> {
   const body = recording.body === '' ? {} : { body: Buffer.from(recording.body, 'base64') };
-  const response = await fetch(baseUrl + recording.path, { method: recording.method, headers: { ...recording.headers }, ...body });
+  const response = await fetch(baseUrl + recording.path, {
+    method: recording.method,
+    headers: { ...recording.headers },
+    ...body,
+  });
   await response.clone().arrayBuffer();
   return response;
 }

@@ -6,12 +6,18 @@ import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import type { Project } from '../../src/catalog/catalog.ts';
 import { HOUR_MS } from '../../src/events/hour.ts';
-import { openDataCatalog, openServer, type Server, type ServerConfig } from '../../src/system.ts';
+import { openDataCatalog } from '../../src/catalog/data-catalog.ts';
+import { openServer, type Server, type ServerConfig } from '../../src/system.ts';
 import { HOUR_START_MS } from './event-rows.ts';
 import { FakeClock } from './fake-clock.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-export type TestServer = Server & { readonly baseUrl: string; readonly clock: FakeClock; readonly data: string; readonly project: Project };
+export type TestServer = Server & {
+  readonly baseUrl: string;
+  readonly clock: FakeClock;
+  readonly data: string;
+  readonly project: Project;
+};
 
 /** The project that every test server has. */
 export const TEST_PROJECT: Project = {

@@ -54,6 +54,7 @@ CREATE TABLE publication (
   hour INTEGER NOT NULL,
   revision INTEGER NOT NULL,
   prev TEXT NOT NULL, -- hash of seq - 1
+  content_sha256 TEXT NOT NULL, -- of what was published
   hash TEXT NOT NULL,
   signature TEXT NOT NULL,
   published_at_ms INTEGER NOT NULL,

@@ -42,8 +42,9 @@ export function openIsaLCodec(library: IsaL): GzipCodec {
 
 class IsaLStream implements GzipStream {
   readonly #library: IsaL;
-  readonly #stream = outsideHeap(STREAM_BYTES);
-  readonly #levelBuffer = outsideHeap(LEVEL_BUFFER_BYTES);
+  // Zeroed; like all buffers of their size, each with memory of its own outside the JavaScript heap.
+  readonly #stream = Buffer.alloc(STREAM_BYTES);
+  readonly #levelBuffer = Buffer.alloc(LEVEL_BUFFER_BYTES);
   readonly #fields = new DataView(this.#stream.buffer, this.#stream.byteOffset, this.#stream.byteLength);
   readonly #streamAddress: bigint;
   #output = EMPTY;
@@ -105,9 +106,4 @@ class IsaLStream implements GzipStream {
       this.#running = undefined;
     }
   }
-}
-
-/** Zeroed memory with a backing store of its own: not on the JavaScript heap, and not a part of Node's buffer pool. */
-function outsideHeap(bytes: number): Buffer {
-  return Buffer.alloc(bytes);
 }

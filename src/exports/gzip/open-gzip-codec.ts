@@ -42,7 +42,7 @@ export async function openGzipCodec({
     refusal = outcome.reason;
   }
   if (choice === 'isa-l') throw new ConfigurationError([`the gzip codec isa-l was asked for, but ${refusal}`]);
-  return { codec: openZlibCodec(), reason: `${refusal}; exports take about four times the CPU` };
+  return { codec: openZlibCodec(), reason: `${refusal}; exports take about three times the CPU` };
 }
 
 /** Compresses a little with the codec and unpacks it with zlib. Says what was wrong; undefined when nothing was. */

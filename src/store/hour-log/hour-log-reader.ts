@@ -42,7 +42,7 @@ export class HourLogReader implements HourReader {
 
   counts(hour: Hour, ai: string): HourCounts {
     const kinds = new Map<RecordKind, { ai: string; kind: RecordKind; rows: number; events: number }>();
-    const receipts = new Map<string, { ai: string; line: string; received: number; ignored: number }>();
+    const receipts = new Map<string, { ai: string; line: string; received: number; ignored: number; rows: number }>();
     for (const { index } of this.#runs(hour)) {
       for (const group of index.groups) if (group.ai === ai && !group.isIncomplete) addGroup(kinds, group);
       for (const receipt of index.receipts) if (receipt.ai === ai) addReceipt(receipts, receipt);
@@ -99,12 +99,13 @@ function addGroup(
 }
 
 function addReceipt(
-  receipts: Map<string, { ai: string; line: string; received: number; ignored: number }>,
+  receipts: Map<string, { ai: string; line: string; received: number; ignored: number; rows: number }>,
   receipt: ReceiptCount,
 ): void {
-  const total = receipts.get(receipt.line) ?? { ai: receipt.ai, line: receipt.line, received: 0, ignored: 0 };
+  const total = receipts.get(receipt.line) ?? { ai: receipt.ai, line: receipt.line, received: 0, ignored: 0, rows: 0 };
   total.received += receipt.received;
   total.ignored += receipt.ignored;
+  total.rows += receipt.rows;
   receipts.set(receipt.line, total);
 }
 

@@ -4,6 +4,7 @@
  * Order: key, then send time, then the order in which the cursors were given. Memory: one block a run and one batch. Used in
  * worker threads.
  */
+import { ROW_FLAGS } from '../../events/event-row.ts';
 import { ROW_ID_BYTES } from '../../events/ids.ts';
 import type { RowBatch } from '../hour-store.ts';
 import type { RunCursor } from './run-reader.ts';
@@ -56,39 +57,49 @@ export function compareCursors(a: RunCursor, b: RunCursor): number {
 
 /** Merges cursors into batches of rows. */
 export function* mergeRows(cursors: readonly RunCursor[]): Generator<RowBatch> {
-  let lines = Buffer.allocUnsafeSlow(BATCH_LINE_BYTES);
-  let lineEnds = new Uint32Array(BATCH_ROWS);
-  let rowIds = Buffer.allocUnsafeSlow(BATCH_ROWS * ROW_ID_BYTES);
-  let bytes = 0;
-  let count = 0;
+  let batch = new BatchBuilder();
   for (const cursor of mergeCursors(cursors)) {
-    const lineBytes = cursor.extrasStart - cursor.lineStart;
-    if (count === BATCH_ROWS || (count > 0 && bytes + lineBytes > lines.length)) {
-      yield {
-        count,
-        lines: lines.subarray(0, bytes),
-        lineEnds: lineEnds.subarray(0, count),
-        rowIds: rowIds.subarray(0, count * ROW_ID_BYTES),
-      };
-      lines = Buffer.allocUnsafeSlow(BATCH_LINE_BYTES);
-      lineEnds = new Uint32Array(BATCH_ROWS);
-      rowIds = Buffer.allocUnsafeSlow(BATCH_ROWS * ROW_ID_BYTES);
-      bytes = 0;
-      count = 0;
+    if (!batch.hasRoomFor(cursor)) {
+      yield batch.build();
+      batch = new BatchBuilder();
     }
-    if (lineBytes > lines.length) lines = Buffer.allocUnsafeSlow(lineBytes);
-    cursor.block.copy(lines, bytes, cursor.lineStart, cursor.extrasStart);
-    cursor.block.copy(rowIds, count * ROW_ID_BYTES, cursor.lineStart - ROW_ID_BYTES, cursor.lineStart);
-    bytes += lineBytes;
-    lineEnds[count] = bytes;
-    count += 1;
+    batch.add(cursor);
   }
-  if (count > 0) {
-    yield {
-      count,
-      lines: lines.subarray(0, bytes),
-      lineEnds: lineEnds.subarray(0, count),
-      rowIds: rowIds.subarray(0, count * ROW_ID_BYTES),
+  if (batch.count > 0) yield batch.build();
+}
+
+/** Gathers the rows of one batch. A batch keeps its buffers, because whoever removes duplicates looks at two at a time. */
+class BatchBuilder {
+  count = 0;
+  #lines = Buffer.allocUnsafeSlow(BATCH_LINE_BYTES);
+  #bytes = 0;
+  #events = 0;
+  readonly #lineEnds = new Uint32Array(BATCH_ROWS);
+  readonly #rowIds = Buffer.allocUnsafeSlow(BATCH_ROWS * ROW_ID_BYTES);
+
+  hasRoomFor(cursor: RunCursor): boolean {
+    if (this.count === 0) return true;
+    return this.count < BATCH_ROWS && this.#bytes + cursor.extrasStart - cursor.lineStart <= this.#lines.length;
+  }
+
+  add(cursor: RunCursor): void {
+    const { block, lineStart, extrasStart } = cursor;
+    if (extrasStart - lineStart > this.#lines.length) this.#lines = Buffer.allocUnsafeSlow(extrasStart - lineStart);
+    block.copy(this.#lines, this.#bytes, lineStart, extrasStart);
+    block.copy(this.#rowIds, this.count * ROW_ID_BYTES, lineStart - ROW_ID_BYTES, lineStart);
+    this.#bytes += extrasStart - lineStart;
+    this.#lineEnds[this.count] = this.#bytes;
+    this.count += 1;
+    if (cursor.flags & ROW_FLAGS.firstOfEvent) this.#events += 1;
+  }
+
+  build(): RowBatch {
+    return {
+      count: this.count,
+      lines: this.#lines.subarray(0, this.#bytes),
+      lineEnds: this.#lineEnds.subarray(0, this.count),
+      rowIds: this.#rowIds.subarray(0, this.count * ROW_ID_BYTES),
+      events: this.#events,
     };
   }
 }

@@ -4,7 +4,7 @@
  *   frame   = u32 body length, u32 crc32 of body, body
  *   body    = f64 send time, u32 batch count, batches
  *   batch   = u32 batch length, u8 ai length, ai, u8 receipt count, receipts, u32 record count, records
- *   receipt = u8 ledger code, u32 received, u32 ignored
+ *   receipt = u8 ledger code, u32 received, u32 ignored, u32 rows
  *   record  = u32 record length, u8 kind, u8 flags, u16 key length, u32 line length, u32 send-time offset, key, line, extras
  *   key     = visitor, NUL, session, NUL, time as i64 big-endian with the sign bit flipped, row id
  *   extras  = (u8 name length, name, u32 value length, value)…
@@ -19,6 +19,7 @@ import { ROW_ID_BYTES } from '../../events/ids.ts';
 
 export const FRAME_HEADER_BYTES = 8;
 export const BODY_HEADER_BYTES = 12;
+export const RECEIPT_BYTES = 13;
 export const RECORD_HEADER_BYTES = 16;
 export const SEND_TIME_DIGITS = 13;
 export const KEY_TIME_BYTES = 8;
@@ -59,13 +60,14 @@ export class BatchEncoder {
   /** Encodes a batch into a buffer of its own. @throws BatchTooLargeError when it would be larger than the bound */
   encode(batch: EventBatch): Buffer {
     this.#at = 4;
-    this.#reserve(16 + 3 * batch.ai.length + 9 * batch.receipts.length);
+    this.#reserve(16 + 3 * batch.ai.length + RECEIPT_BYTES * batch.receipts.length);
     this.#text8(batch.ai);
     this.#bytes[this.#at++] = batch.receipts.length;
     for (const receipt of batch.receipts) {
       this.#bytes[this.#at++] = LEDGER_CODES.get(receipt.line) ?? 0;
       this.#u32(receipt.received);
       this.#u32(receipt.ignored);
+      this.#u32(receipt.rows);
     }
     this.#u32(batch.rows.length);
     for (const row of batch.rows) this.#record(row);

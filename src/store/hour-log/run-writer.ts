@@ -1,7 +1,7 @@
 /**
  * Writes a run, group by group and in order. Synchronous: used in worker threads only.
  *
- * The run gets its name when `finish` has synced it, so a run that can be seen is whole. Memory: one block and one write buffer.
+ * The run gets its name when `finish` has synced it, so a run that can be seen is whole. Memory: one block.
  */
 import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -13,13 +13,10 @@ import {
   BLOCK_BYTES,
   BLOCK_HEADER_BYTES,
   RUN_MAGIC,
-  RUN_MAGIC_BYTES,
   RUN_RECORD_HEADER_BYTES,
   type RunGroup,
   type RunIndex,
 } from './run-format.ts';
-
-const WRITE_BUFFER_BYTES = 1024 * 1024;
 
 /** One record to write: where its parts lie in `bytes`. The line holds its send time already. */
 export type RunRecord = {
@@ -41,8 +38,6 @@ export class RunWriter {
     { ai: string; kind: RecordKind; isIncomplete: boolean; offset: number; rows: number; events: number } | undefined;
   #block = Buffer.allocUnsafeSlow(2 * BLOCK_BYTES);
   #blockBytes = BLOCK_HEADER_BYTES;
-  readonly #pending: Buffer[] = [];
-  #pendingBytes = 0;
   #offset = 0;
 
   constructor(path: string) {
@@ -90,7 +85,6 @@ export class RunWriter {
     this.#push(json);
     this.#push(trailer);
     this.#push(Buffer.from(RUN_MAGIC, 'latin1'));
-    this.#flush();
     fsyncSync(this.#fd);
     closeSync(this.#fd);
     renameSync(this.#temporary, this.#path);
@@ -119,24 +113,11 @@ export class RunWriter {
     block.writeUInt32LE(this.#blockBytes - BLOCK_HEADER_BYTES, 0);
     block.writeUInt32LE(crc32(block.subarray(BLOCK_HEADER_BYTES)), 4);
     this.#push(block);
-    this.#block = Buffer.allocUnsafeSlow(2 * BLOCK_BYTES);
     this.#blockBytes = BLOCK_HEADER_BYTES;
   }
 
   #push(bytes: Buffer): void {
-    this.#pending.push(bytes);
-    this.#pendingBytes += bytes.length;
-    this.#offset += bytes.length;
-    if (this.#pendingBytes >= WRITE_BUFFER_BYTES) this.#flush();
-  }
-
-  #flush(): void {
-    const bytes = Buffer.concat(this.#pending);
     for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at);
-    this.#pending.length = 0;
-    this.#pendingBytes = 0;
+    this.#offset += bytes.length;
   }
 }
-
-/** Where the blocks of a run begin. */
-export const FIRST_BLOCK_OFFSET = RUN_MAGIC_BYTES;

@@ -7,7 +7,7 @@
 import { readFileSync, unlinkSync } from 'node:fs';
 import { ROW_FLAGS } from '../../events/event-row.ts';
 import type { ReceiptCount } from '../hour-store.ts';
-import { KINDS, ledgerLineOfCode, RECORD_HEADER_BYTES, SEND_TIME_DIGITS } from './record-codec.ts';
+import { KINDS, ledgerLineOfCode, RECEIPT_BYTES, RECORD_HEADER_BYTES, SEND_TIME_DIGITS } from './record-codec.ts';
 import { RunWriter } from './run-writer.ts';
 import { batchesOf } from './segment.ts';
 
@@ -51,17 +51,18 @@ function collect(
   path: string,
 ): { readonly groups: readonly Group[]; readonly receipts: ReceiptCount[] } {
   const groups = new Map<string, Group>();
-  const receipts = new Map<string, { ai: string; line: string; received: number; ignored: number }>();
+  const receipts = new Map<string, { ai: string; line: string; received: number; ignored: number; rows: number }>();
   for (const batch of batchesOf(bytes, confirmedBytes, path)) {
     let at = batch.start;
     const ai = bytes.toString('utf8', at + 1, at + 1 + bytes[at]!);
     at += 1 + bytes[at]!;
     const receiptCount = bytes[at++]!;
-    for (let i = 0; i < receiptCount; i += 1, at += 9) {
+    for (let i = 0; i < receiptCount; i += 1, at += RECEIPT_BYTES) {
       const line = ledgerLineOfCode(bytes[at]!);
-      const total = receipts.get(`${ai} ${line}`) ?? { ai, line, received: 0, ignored: 0 };
+      const total = receipts.get(`${ai} ${line}`) ?? { ai, line, received: 0, ignored: 0, rows: 0 };
       total.received += bytes.readUInt32LE(at + 1);
       total.ignored += bytes.readUInt32LE(at + 5);
+      total.rows += bytes.readUInt32LE(at + 9);
       receipts.set(`${ai} ${line}`, total);
     }
     at += 4;

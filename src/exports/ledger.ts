@@ -1,0 +1,86 @@
+/**
+ * The ledger of one project's hour: two balances that hold only if nothing was lost or made up.
+ *
+ *   events received = accepted + rejected + ignored       by ledger line
+ *   rows made       = exported + duplicates               by data type
+ *
+ * The left sides were counted as requests came in, before and beside the mapping, and lie in the frames' headers. The right sides
+ * are recounted here from the records themselves as they are exported (ignored events leave no record, so theirs is the
+ * collector's count). A record that vanished on the way is missed by one side.
+ */
+import { DATA_TYPES, type DataType } from '../events/data-types.ts';
+import { LEDGER_CODES } from '../events/event-types.ts';
+import { ROW_ID_BYTES } from '../events/ids.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { HourReader, ReceiptCount } from '../store/hour-store.ts';
+import type { Hour } from '../events/hour.ts';
+import type { Ledger } from '../catalog/catalog.ts';
+
+/** What was recounted of one data type's records. */
+export type DataTypeCount = { readonly events: number; readonly exported: number; readonly duplicates: number };
+
+/** Counts an hour's rejected records by ledger line; reads each record. */
+export function countRejected(reader: HourReader, hour: Hour, ai: string): ReadonlyMap<string, number> {
+  const lineOf = new Map([...LEDGER_CODES].map(([line, code]) => [code, line]));
+  const counts = new Map<string, number>();
+  for (const batch of reader.readSorted(hour, ai, 'rejected')) {
+    for (let row = 0; row < batch.count; row += 1) {
+      const line = lineOf.get(batch.rowIds[row * ROW_ID_BYTES]!) ?? 'unknown';
+      counts.set(line, (counts.get(line) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+/** Puts both sides together. */
+export function buildLedger(
+  receipts: readonly ReceiptCount[],
+  counted: ReadonlyMap<DataType, DataTypeCount>,
+  rejected: ReadonlyMap<string, number>,
+): Ledger {
+  const received = new Map(receipts.map((receipt) => [receipt.line, receipt]));
+  const lines = [...LEDGER_CODES.keys()].filter(
+    (line) => line !== 'import' && (received.has(line) || rejected.has(line) || counted.has(line as DataType)),
+  );
+  const rowTypes = DATA_TYPES.filter((dataType) => counted.has(dataType) || (received.get(dataType)?.rows ?? 0) > 0);
+  return {
+    events: Object.fromEntries(
+      lines.map((line) => [
+        line,
+        {
+          received: received.get(line)?.received ?? 0,
+          accepted: counted.get(line as DataType)?.events ?? 0,
+          rejected: rejected.get(line) ?? 0,
+          ignored: received.get(line)?.ignored ?? 0,
+        },
+      ]),
+    ),
+    rows: Object.fromEntries(
+      rowTypes.map((dataType) => {
+        const { exported = 0, duplicates = 0 } = counted.get(dataType) ?? {};
+        return [dataType, { made: received.get(dataType)?.rows ?? 0, exported, duplicates }];
+      }),
+    ),
+    imported: received.get('import')?.received ?? 0,
+  };
+}
+
+/** Checks both balances. @throws AppError ledger_unbalanced, naming the numbers that differ */
+export function checkLedger(ledger: Ledger): void {
+  const faults = [
+    ...Object.entries(ledger.events).flatMap(([line, { received, accepted, rejected, ignored }]) =>
+      received === accepted + rejected + ignored
+        ? []
+        : [
+            `${line}: ${received} events received, but ${accepted} accepted + ${rejected} rejected + ${ignored} ignored`,
+          ],
+    ),
+    ...Object.entries(ledger.rows).flatMap(([dataType, { made, exported, duplicates }]) =>
+      made === exported + duplicates
+        ? []
+        : [`${dataType}: ${made} rows made, but ${exported} exported + ${duplicates} duplicates`],
+    ),
+  ];
+  if (faults.length > 0)
+    throw new AppError('ledger_unbalanced', `The hour's ledger does not balance: ${faults.join('; ')}.`);
+}

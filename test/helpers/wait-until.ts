@@ -1,0 +1,20 @@
+/** Waits for a condition, and says what it waited for when it does not come true. */
+import { waitFor } from '../../src/lib/clock.ts';
+
+const POLL_MS = 20;
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Asks again and again until `check` gives something other than undefined or false, and returns it. */
+export async function waitUntil<T>(
+  what: string,
+  check: () => Promise<T | undefined | false> | T | undefined | false,
+  timeoutMs = DEFAULT_TIMEOUT_MS,
+): Promise<T> {
+  const deadlineMs = performance.now() + timeoutMs;
+  for (;;) {
+    const value = await check();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > deadlineMs) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
+    await waitFor(POLL_MS);
+  }
+}
