@@ -16,6 +16,7 @@ const LAYERS = {
   collector: ['lib', 'errors', 'config', 'observability', 'wire', 'events', 'store', 'catalog'],
   exports: ['lib', 'errors', 'config', 'observability', 'events', 'store', 'catalog', 'packages'],
   imports: ['lib', 'errors', 'config', 'observability', 'wire', 'events', 'store', 'catalog', 'exports'],
+  demo: ['events'],
   client: ['lib', 'errors', 'events'],
   http: [
     'lib',

@@ -13,6 +13,8 @@ export const ROW_FLAGS = {
   firstOfEvent: 1,
   /** The domain is missing and may be found among the pages of the hour; see `Incomplete`. */
   incomplete: 2,
+  /** No row of this hour: the hour before has one with this id, near its end. It stands here to reveal a resend. */
+  published: 4,
 } as const;
 
 /**
@@ -26,7 +28,10 @@ export type EventRow = {
   /** Sort key: visitor, session, time, row id. Cut like their columns; empty where null. */
   readonly visitor: string;
   readonly session: string;
-  /** The client's time. For an incomplete row: the time of its page, so that it lies beside its page. */
+  /**
+   * The client's time. For an incomplete row: the time of its page, so that it lies beside its page. For a visit: 0, because a
+   * session has one visit whatever times its copies carry, and copies must be neighbours.
+   */
   readonly timeMs: number;
   readonly rowId: Buffer;
   readonly flags: number;

@@ -170,7 +170,9 @@ function addRows(run: Run, event: WireObject, dataType: DataType): void {
       kind: dataType,
       visitor: sortText(visitor, VISITOR_WIDTH),
       session: sortText(session, SESSION_WIDTH),
-      timeMs: missing.page?.timeMs ?? (dataType === 'action' ? (readInteger(element.tm) ?? timeMs) : timeMs),
+      timeMs:
+        missing.page?.timeMs ??
+        (dataType === 'visit' ? 0 : dataType === 'action' ? (readInteger(element.tm) ?? timeMs) : timeMs),
       rowId,
       flags: (place === 0 ? ROW_FLAGS.firstOfEvent : 0) | (missing.page ? ROW_FLAGS.incomplete : 0),
       lineHead: line.head,

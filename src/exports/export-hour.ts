@@ -5,6 +5,7 @@
  * block of each run, two batches and one compressor, whatever the hour holds.
  */
 import type { Ledger, PackageEntry } from '../catalog/catalog.ts';
+import { ROW_FLAGS } from '../events/event-row.ts';
 import { DATA_TYPES, type DataType } from '../events/data-types.ts';
 import type { Hour } from '../events/hour.ts';
 import type { PackageStore } from '../packages/package-store.ts';
@@ -59,8 +60,11 @@ async function exportDataType(
   let exported = 0;
   function* counted(): Generator<RowBatch> {
     for (const batch of reader.readSorted(hour, ai, dataType)) {
-      rows += batch.count;
-      events += batch.events;
+      for (const flags of batch.flags) {
+        if (flags & ROW_FLAGS.published) continue;
+        rows += 1;
+        if (flags & ROW_FLAGS.firstOfEvent) events += 1;
+      }
       yield batch;
     }
   }

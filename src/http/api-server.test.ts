@@ -155,10 +155,10 @@ describe('openApi', () => {
   test('says that it is alive, whether it is ready and why not, and its metrics', async (t) => {
     const metrics = new Registry();
     new Counter({ name: 'tidegate_test_total', help: 'x', registers: [metrics] }).inc(3);
-    let fault: string | undefined = undefined as string | undefined;
+    const disk: { fault?: string } = {};
     const readinessChecks = [
       { name: 'catalog', check: () => undefined },
-      { name: 'disk', check: () => fault },
+      { name: 'disk', check: () => disk.fault },
     ];
     const { baseUrl } = await openTestApi(t, { metrics, readinessChecks });
     const get = async (path: string) => {
@@ -171,10 +171,10 @@ describe('openApi', () => {
       200,
       JSON.stringify({ status: 'ready', checks: [...checks, { name: 'disk', isOk: true }] }),
     ]);
-    fault = 'The disk has 2 % left.';
+    disk.fault = 'The disk has 2 % left.';
     assert.deepEqual(await get('/readyz'), [
       503,
-      JSON.stringify({ status: 'not ready', checks: [...checks, { name: 'disk', isOk: false, message: fault }] }),
+      JSON.stringify({ status: 'not ready', checks: [...checks, { name: 'disk', isOk: false, message: disk.fault }] }),
     ]);
     const [status, exposed] = await get('/metrics');
     assert.equal(status, 200);

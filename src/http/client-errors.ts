@@ -12,7 +12,7 @@ type Refusal = { readonly status: number; readonly code: ErrorCode; readonly sen
 const MALFORMED: Refusal = { status: 400, code: 'bad_request', sentence: 'The request is no HTTP.' };
 const URL_TOO_LONG: Refusal = { status: 414, code: 'bad_request', sentence: 'The URL is too long.' };
 const REFUSALS: Readonly<Record<string, Refusal>> = {
-  HPE_HEADER_OVERFLOW: { status: 431, code: 'bad_request', sentence: 'The headers are larger than 16 KiB.' },
+  HPE_HEADER_OVERFLOW: { status: 431, code: 'bad_request', sentence: 'The headers are too large.' },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, code: 'too_large', sentence: 'The chunk extensions are too large.' },
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: 'bad_request', sentence: 'The request took too long to arrive.' },
 };

@@ -18,6 +18,7 @@ import {
   publishHour,
   type TestApiOptions,
 } from './api.test-helper.ts';
+import type { CollectHandler } from './server.ts';
 
 const HOUR = beijingHour('2018071809');
 const ROWS = 'row\n'.repeat(1000);
@@ -204,6 +205,34 @@ describe('GET of a link', () => {
     answer.on('error', () => undefined);
     await once(answer, 'data');
     call.destroy();
+    await store.closed;
+    assert.deepEqual(logged, []);
+  });
+
+  test('closes the package when the client hung up before it was open', async (t) => {
+    const store = stalledStore();
+    const opening = Promise.withResolvers<undefined>();
+    const goOn = Promise.withResolvers<undefined>();
+    const open = async (key: string) => {
+      opening.resolve(undefined);
+      await goOn.promise;
+      return store.store.open(key);
+    };
+    const left = Promise.withResolvers<undefined>();
+    const handleCollect: CollectHandler = (_req, res, url) => {
+      if (!url.startsWith('/v2/')) res.once('close', () => left.resolve(undefined));
+      return false;
+    };
+    const { port, target, logged } = await openPackageServer(t, {
+      packages: { ...store.store, open },
+      server: { handleCollect },
+    });
+    const call = request({ port, host: '127.0.0.1', path: target });
+    call.on('error', () => undefined).end();
+    await opening.promise;
+    call.destroy();
+    await left.promise;
+    goOn.resolve(undefined);
     await store.closed;
     assert.deepEqual(logged, []);
   });

@@ -154,8 +154,7 @@ function exactly(bytes: number): Transform {
   });
 }
 
+/** Says whether a download ended because the client went away, before the sending began or later. */
 function isHangUp(error: unknown): boolean {
-  return ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_UNABLE_TO_PIPE'].some((code) =>
-    isSystemError(error, code),
-  );
+  return isSystemError(error, 'ERR_STREAM_PREMATURE_CLOSE') || isSystemError(error, 'ERR_STREAM_UNABLE_TO_PIPE');
 }

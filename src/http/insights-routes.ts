@@ -10,6 +10,7 @@ import type { Catalog, Project } from '../catalog/catalog.ts';
 import { retainedFrom } from '../events/retention.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { LinkSigner } from '../packages/signed-link.ts';
+import { unknownPathError } from './api-errors.ts';
 import type { CallLimit, Turn } from './call-limit.ts';
 import { parseExportCall, type ExportCall } from './export-call.ts';
 import { AllTypesEnvelope, buildEnvelope, type EnvelopeFacts, TypeEnvelope } from './export-envelope.ts';
@@ -17,7 +18,6 @@ import { decideExport, type ExportState } from './export-status.ts';
 import { linkBaseOf } from './link-base.ts';
 import { findAuthorizedProject, UNAUTHORIZED_BODY } from './project-access.ts';
 import { addResource, READ_METHODS } from './resource.ts';
-import { unknownPathError } from './api-errors.ts';
 
 export type InsightsRouteOptions = {
   readonly catalog: Pick<Catalog, 'tokens' | 'tasks' | 'manifests'>;

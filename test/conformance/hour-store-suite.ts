@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
+import { ROW_FLAGS } from '../../src/events/event-row.ts';
 import { addHours, hourOf, HOUR_MS, type Hour } from '../../src/events/hour.ts';
 import type { HourReader, HourStore } from '../../src/store/hour-store.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
@@ -136,6 +137,38 @@ export function hourStoreSuite(name: string, subject: StoreUnderTest): void {
         ),
         { numRuns: 25 },
       );
+    });
+
+    it('S6 shows the row ids of the last ten minutes before the next hour’s rows of the same id', async (t) => {
+      const clock = new FakeClock(HOUR_START_MS + HOUR_MS - 10 * 60_000 - 1);
+      const { store, reader } = await subject.open({ folder: await subject.folder(t), clock });
+      await store.append(eventBatch(AI, [{ id: 'too early' }]));
+      clock.set(HOUR_START_MS + HOUR_MS - 10 * 60_000);
+      await store.append(eventBatch(AI, [{ id: 'resent' }, { id: 'not resent' }, { id: 'page', kind: 'page' }]));
+      clock.set(HOUR_START_MS + HOUR_MS + 5);
+      await store.seal(addHours(HOUR, 1));
+      await store.append(eventBatch(AI, [{ id: 'resent' }, { id: 'too early' }, { id: 'new', timeMs: 2 }]));
+      await store.append(eventBatch('other', [{ id: 'resent' }]));
+      await store.seal(addHours(HOUR, 2));
+      await store.prepare(addHours(HOUR, 1));
+      const rows = (ai: string): string[] =>
+        [...reader.readSorted(addHours(HOUR, 1), ai, 'evar')].flatMap((batch) => {
+          const ids = batch.lines
+            .toString()
+            .split('\n')
+            .map((line) => line.split(',').at(-1)!);
+          return [...batch.flags].map((flags) => (flags & ROW_FLAGS.published ? 'published' : ids.shift()!));
+        });
+      assert.deepEqual(
+        rows(AI)
+          .filter((id) => id !== 'published')
+          .sort(),
+        ['new', 'resent', 'too early'],
+      );
+      assert.equal(rows(AI)[rows(AI).indexOf('resent') - 1], 'published');
+      assert.equal(rows(AI).filter((id) => id === 'published').length, 2);
+      assert.deepEqual(rows('other'), ['resent']);
+      await store.close();
     });
 
     it('keeps the rows of projects and data types apart and counts them', async (t) => {

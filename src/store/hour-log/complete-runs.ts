@@ -14,8 +14,7 @@ import { pageRowId, ROW_ID_BYTES } from '../../events/ids.ts';
 import { RUN_SUFFIX } from './layout.ts';
 import { mergeCursors } from './merge.ts';
 import { decodeExtras, encodeExtras, KEY_TIME_BYTES, writeKeyTime } from './record-codec.ts';
-import { readRunIndex, RunCursor } from './run-reader.ts';
-import type { RunIndex } from './run-format.ts';
+import { openCursors, readRun, type IndexedRun, type RunCursor } from './run-reader.ts';
 import { RunWriter } from './run-writer.ts';
 
 export type CompleteRunsJob = {
@@ -24,7 +23,6 @@ export type CompleteRunsJob = {
   readonly prefix: string;
 };
 
-type Run = { readonly path: string; readonly index: RunIndex };
 type Completed = {
   readonly bytes: Buffer;
   readonly flags: number;
@@ -38,7 +36,7 @@ const CHUNK_BYTES = 32 * 1024 * 1024;
 
 /** Completes the incomplete groups of these runs. Returns the names of the runs made, which hold the completed records. */
 export function completeRuns({ runPaths, folder, prefix }: CompleteRunsJob): readonly string[] {
-  const runs: Run[] = runPaths.map((path) => ({ path, index: readRunIndex(path) }));
+  const runs = runPaths.map(readRun);
   const output = new CompletedRuns(folder, prefix);
   try {
     for (const { ai, kind } of incompleteGroups(runs)) {
@@ -63,32 +61,19 @@ export function completeRuns({ runPaths, folder, prefix }: CompleteRunsJob): rea
   return output.names;
 }
 
-/** Says whether any run holds incomplete records. */
-export function hasIncompleteGroups(runPaths: readonly string[]): boolean {
-  return runPaths.some((path) => readRunIndex(path).groups.some((group) => group.isIncomplete));
-}
-
-function incompleteGroups(runs: readonly Run[]): readonly { readonly ai: string; readonly kind: RecordKind }[] {
+function incompleteGroups(runs: readonly IndexedRun[]): readonly { readonly ai: string; readonly kind: RecordKind }[] {
   const groups = new Map<string, { readonly ai: string; readonly kind: RecordKind }>();
   for (const { index } of runs) {
-    for (const { ai, kind, isIncomplete } of index.groups) if (isIncomplete) groups.set(`${ai} ${kind}`, { ai, kind });
+    for (const { ai, kind, part } of index.groups) if (part === 'incomplete') groups.set(`${ai} ${kind}`, { ai, kind });
   }
   return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
 }
 
-function openCursors(runs: readonly Run[], ai: string, kind: RecordKind, isIncomplete: boolean): RunCursor[] {
-  return runs.flatMap(({ path, index }) =>
-    index.groups
-      .filter((group) => group.ai === ai && group.kind === kind && group.isIncomplete === isIncomplete)
-      .map((group) => new RunCursor(path, group)),
-  );
-}
-
-function* complete(runs: readonly Run[], ai: string, kind: RecordKind): Generator<Completed> {
+function* complete(runs: readonly IndexedRun[], ai: string, kind: RecordKind): Generator<Completed> {
   const domainPlace = columnsOf(kind as 'custom_event').findIndex((column) => column.name === 'domain');
-  const pages = new PageJoin(openCursors(runs, ai, 'page', false));
+  const pages = new PageJoin(openCursors(runs, ai, 'page', 'rows'));
   try {
-    for (const cursor of mergeCursors(openCursors(runs, ai, kind, true))) {
+    for (const cursor of mergeCursors(openCursors(runs, ai, kind, 'incomplete'))) {
       const {
         pid = '',
         tm = '0',
@@ -192,7 +177,7 @@ class CompletedRuns {
   addGroup(ai: string, kind: RecordKind, records: Completed[]): void {
     if (records.length === 0) return;
     this.#writer ??= this.#begin();
-    this.#writer.beginGroup(ai, kind, false);
+    this.#writer.beginGroup(ai, kind, 'rows');
     records.sort((a, b) => a.bytes.compare(b.bytes, 0, b.keyBytes, 0, a.keyBytes) || a.sendTimeMs - b.sendTimeMs);
     for (const { bytes, flags, sendTimeMs, keyBytes, lineBytes } of records) {
       this.#writer.add({

@@ -1,17 +1,17 @@
 /**
  * Reads prepared hours of an hour log. Holds nothing open between calls, so every thread and process may have one.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RecordKind } from '../../events/event-row.ts';
-import type { Hour } from '../../events/hour.ts';
+import { addHours, type Hour } from '../../events/hour.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { isSystemError } from '../../lib/system-error.ts';
 import type { HourCounts, HourReader, KindCount, ReceiptCount, RowBatch } from '../hour-store.ts';
-import { hourFolder, importCommitPath, importFolder, importsFolder, readyPath } from './layout.ts';
+import { hourFolder, importCommitPath, importFolder, importsFolder, readyPath, shortPath } from './layout.ts';
 import { mergeRows } from './merge.ts';
-import type { RunGroup, RunIndex } from './run-format.ts';
-import { readRunIndex, RunCursor } from './run-reader.ts';
+import type { RunGroup } from './run-format.ts';
+import { openCursors, readRun, type IndexedRun } from './run-reader.ts';
 
 /** What `ready.json` says: the runs of the hour, and whether its incomplete records were completed into some of them. */
 export type ReadyHour = { readonly version: 1; readonly runs: readonly string[] };
@@ -31,12 +31,10 @@ export class HourLogReader implements HourReader {
   }
 
   *readSorted(hour: Hour, ai: string, kind: RecordKind): Generator<RowBatch> {
-    const cursors: RunCursor[] = [];
-    for (const { path, index } of this.#runs(hour)) {
-      for (const group of index.groups) {
-        if (group.ai === ai && group.kind === kind && !group.isIncomplete) cursors.push(new RunCursor(path, group));
-      }
-    }
+    const cursors = openCursors(this.#runs(hour), ai, kind, 'rows');
+    // Rejected events are never duplicates of one another.
+    if (kind !== 'rejected' && cursors.length > 0)
+      cursors.unshift(...openCursors(this.#tailRuns(addHours(hour, -1)), ai, kind, 'tail'));
     yield* mergeRows(cursors);
   }
 
@@ -44,7 +42,7 @@ export class HourLogReader implements HourReader {
     const kinds = new Map<RecordKind, { ai: string; kind: RecordKind; rows: number; events: number }>();
     const receipts = new Map<string, { ai: string; line: string; received: number; ignored: number; rows: number }>();
     for (const { index } of this.#runs(hour)) {
-      for (const group of index.groups) if (group.ai === ai && !group.isIncomplete) addGroup(kinds, group);
+      for (const group of index.groups) if (group.ai === ai && group.part === 'rows') addGroup(kinds, group);
       for (const receipt of index.receipts) if (receipt.ai === ai) addReceipt(receipts, receipt);
     }
     return {
@@ -54,8 +52,13 @@ export class HourLogReader implements HourReader {
   }
 
   /** Gives the paths and indexes of all runs that count for an hour. */
-  #runs(hour: Hour): { readonly path: string; readonly index: RunIndex }[] {
-    return this.runPaths(hour).map((path) => ({ path, index: readRunIndex(path) }));
+  #runs(hour: Hour): readonly IndexedRun[] {
+    return this.runPaths(hour).map(readRun);
+  }
+
+  /** Gives the runs whose tails the next hour needs; none when the hour is not kept any more, or never was. */
+  #tailRuns(hour: Hour): readonly IndexedRun[] {
+    return existsSync(readyPath(this.#root, hour)) ? this.#runs(hour) : [];
   }
 
   /** Lists the runs that count for a prepared hour, imported ones last. @throws AppError store_corrupt when it is not prepared */
@@ -67,8 +70,7 @@ export class HourLogReader implements HourReader {
         .flatMap((entry) => entry.runs.map((run) => join(importFolder(this.#root, id), run))),
     );
     // An hour before the log began has no folder of its own, and may hold imported rows only.
-    if (!ready && imported.length === 0)
-      throw new AppError('store_corrupt', `Hour ${hour} is not prepared: ${readyPath(this.#root, hour)} is missing.`);
+    if (!ready && imported.length === 0) throw new AppError('store_corrupt', `Hour ${hour} is not prepared.`);
     return [...(ready?.runs ?? []).map((run) => join(hourFolder(this.#root, hour), run)), ...imported];
   }
 
@@ -116,7 +118,7 @@ function readJson(path: string): unknown {
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined;
     if (error instanceof SyntaxError)
-      throw new AppError('store_corrupt', `The file ${path} is damaged: it is no JSON.`, { cause: error });
+      throw new AppError('store_corrupt', `The file ${shortPath(path)} is damaged: it is no JSON.`, { cause: error });
     throw error;
   }
 }

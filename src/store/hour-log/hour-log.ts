@@ -29,6 +29,7 @@ import {
   listFolder,
   listHours,
   readyPath,
+  sealPath,
   RUN_SUFFIX,
   SEGMENT_SUFFIX,
 } from './layout.ts';
@@ -65,7 +66,7 @@ export class HourLog implements HourStore {
   readonly #options: HourLogOptions;
   readonly #encoder: BatchEncoder;
   readonly #appender: SegmentAppender;
-  readonly #sorting = new Set<Promise<void>>();
+  #earlySorts: Promise<void> = Promise.resolve();
   readonly #preparing = new Map<Hour, Promise<void>>();
   #sealedUntil: Hour;
 
@@ -135,9 +136,7 @@ export class HourLog implements HourStore {
   }
 
   prepare(hour: Hour): Promise<void> {
-    const running = this.#preparing.get(hour) ?? this.#prepareHour(hour).finally(() => this.#preparing.delete(hour));
-    this.#preparing.set(hour, running);
-    return running;
+    return Promise.all([this.#prepareBefore(hour), this.#prepareOnce(hour)]).then(() => undefined);
   }
 
   async dropBefore(hour: Hour): Promise<void> {
@@ -160,15 +159,17 @@ export class HourLog implements HourStore {
 
   async close(): Promise<void> {
     await this.#appender.close();
-    await Promise.allSettled([...this.#sorting, ...this.#preparing.values()]);
+    await Promise.allSettled([this.#earlySorts, ...this.#preparing.values()]);
   }
 
-  /** Sorts a full segment while its hour is still open, so that little is left to do when it ends. */
+  /**
+   * Sorts a full segment while its hour is still open, so that little is left to do when it ends. One at a time: each holds its
+   * segment in memory, and what is left over is sorted when the hour is prepared.
+   */
   #sortEarly({ hour, name, bytes }: { readonly hour: Hour; readonly name: string; readonly bytes: number }): void {
-    const job = this.#sort(hour, name, bytes)
-      .catch(() => undefined) // tried again, and reported, when the hour is prepared
-      .finally(() => this.#sorting.delete(job));
-    this.#sorting.add(job);
+    this.#earlySorts = this.#earlySorts
+      .then(() => (this.#sealedUntil > hour ? undefined : this.#sort(hour, name, bytes)))
+      .catch(() => undefined); // tried again, and reported, when the hour is prepared
   }
 
   async #sort(hour: Hour, name: string, bytes: number): Promise<void> {
@@ -180,12 +181,27 @@ export class HourLog implements HourStore {
     });
   }
 
+  /** Prepares the hour before, whose tail this hour needs. Damage there is that hour's own error and holds up no other. */
+  async #prepareBefore(hour: Hour): Promise<void> {
+    const before = addHours(hour, -1);
+    if (!existsSync(sealPath(this.#options.root, before))) return;
+    await this.#prepareOnce(before).catch((error: unknown) => {
+      if (!(error instanceof AppError) || error.code !== 'store_corrupt') throw error;
+    });
+  }
+
+  #prepareOnce(hour: Hour): Promise<void> {
+    const running = this.#preparing.get(hour) ?? this.#prepareHour(hour).finally(() => this.#preparing.delete(hour));
+    this.#preparing.set(hour, running);
+    return running;
+  }
+
   async #prepareHour(hour: Hour): Promise<void> {
     const { root, jobs } = this.#options;
     if (existsSync(readyPath(root, hour))) return;
     const seal = await readSeal(root, hour);
     if (!seal && hour >= this.#sealedUntil) throw new AppError('hour_open', `Hour ${hour} is not sealed yet.`);
-    await Promise.allSettled(this.#sorting);
+    await this.#earlySorts;
     const folder = hourFolder(root, hour);
     const runs: string[] = [];
     // No seal: an hour before the log began, or one that was passed over. No collector ever wrote to it.

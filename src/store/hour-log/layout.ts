@@ -13,7 +13,7 @@
  *     commit.json                    the import counts
  */
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { formatUtcHour, parseUtcHour, type Hour } from '../../events/hour.ts';
 import { isSystemError } from '../../lib/system-error.ts';
 
@@ -70,4 +70,9 @@ export async function listFolder(path: string): Promise<readonly string[]> {
     if (isSystemError(error, 'ENOENT')) return [];
     throw error;
   }
+}
+
+/** Names a file by its folder and name, for messages that clients of the API see too: enough to find it, no path of the server. */
+export function shortPath(path: string): string {
+  return join(basename(dirname(path)), basename(path));
 }

@@ -4,7 +4,6 @@
  * Order: key, then send time, then the order in which the cursors were given. Memory: one block a run and one batch. Used in
  * worker threads.
  */
-import { ROW_FLAGS } from '../../events/event-row.ts';
 import { ROW_ID_BYTES } from '../../events/ids.ts';
 import type { RowBatch } from '../hour-store.ts';
 import type { RunCursor } from './run-reader.ts';
@@ -73,8 +72,8 @@ class BatchBuilder {
   count = 0;
   #lines = Buffer.allocUnsafeSlow(BATCH_LINE_BYTES);
   #bytes = 0;
-  #events = 0;
   readonly #lineEnds = new Uint32Array(BATCH_ROWS);
+  readonly #flags = new Uint8Array(BATCH_ROWS);
   readonly #rowIds = Buffer.allocUnsafeSlow(BATCH_ROWS * ROW_ID_BYTES);
 
   hasRoomFor(cursor: RunCursor): boolean {
@@ -89,8 +88,8 @@ class BatchBuilder {
     block.copy(this.#rowIds, this.count * ROW_ID_BYTES, lineStart - ROW_ID_BYTES, lineStart);
     this.#bytes += extrasStart - lineStart;
     this.#lineEnds[this.count] = this.#bytes;
+    this.#flags[this.count] = cursor.flags;
     this.count += 1;
-    if (cursor.flags & ROW_FLAGS.firstOfEvent) this.#events += 1;
   }
 
   build(): RowBatch {
@@ -99,7 +98,7 @@ class BatchBuilder {
       lines: this.#lines.subarray(0, this.#bytes),
       lineEnds: this.#lineEnds.subarray(0, this.count),
       rowIds: this.#rowIds.subarray(0, this.count * ROW_ID_BYTES),
-      events: this.#events,
+      flags: this.#flags.subarray(0, this.count),
     };
   }
 }

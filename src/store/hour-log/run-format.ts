@@ -5,7 +5,8 @@
  *   block   = u32 records' length, u32 crc32 of records, records; a block holds records of one group only
  *   record  = u32 record length, u8 flags, u8 zero, u16 key length, u32 line length, f64 send time, key, line, extras
  *
- * A group is what one reader reads: the records of one project and kind, the incomplete ones apart.
+ * A group is what one reader reads: the records of one project and kind, the incomplete ones apart. A tail group holds, without
+ * lines, the keys of the records that came in during the hour's last ten minutes: the next hour's export looks for resends there.
  */
 import type { RecordKind } from '../../events/event-row.ts';
 import type { ReceiptCount } from '../hour-store.ts';
@@ -18,10 +19,12 @@ export const RUN_RECORD_HEADER_BYTES = 20;
 /** A block is closed when it has grown to this size. Readers hold one block of each run. */
 export const BLOCK_BYTES = 128 * 1024;
 
+export type RunGroupPart = 'rows' | 'incomplete' | 'tail';
+
 export type RunGroup = {
   readonly ai: string;
   readonly kind: RecordKind;
-  readonly isIncomplete: boolean;
+  readonly part: RunGroupPart;
   /** Where its first block begins, and how many bytes its blocks have. */
   readonly offset: number;
   readonly bytes: number;

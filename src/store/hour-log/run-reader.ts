@@ -4,6 +4,8 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import type { RecordKind } from '../../events/event-row.ts';
+import { shortPath } from './layout.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { isSystemError } from '../../lib/system-error.ts';
 import {
@@ -14,6 +16,7 @@ import {
   RUN_RECORD_HEADER_BYTES,
   RUN_TRAILER_BYTES,
   type RunGroup,
+  type RunGroupPart,
   type RunIndex,
 } from './run-format.ts';
 
@@ -32,6 +35,28 @@ export function readRunIndex(path: string): RunIndex {
   } finally {
     closeSync(fd);
   }
+}
+
+/** A run and its index. */
+export type IndexedRun = { readonly path: string; readonly index: RunIndex };
+
+/** Reads a run's index, and keeps its path beside it. @throws as readRunIndex */
+export function readRun(path: string): IndexedRun {
+  return { path, index: readRunIndex(path) };
+}
+
+/** Opens a cursor on each group of this project, kind and part. */
+export function openCursors(
+  runs: readonly IndexedRun[],
+  ai: string,
+  kind: RecordKind,
+  part: RunGroupPart,
+): RunCursor[] {
+  return runs.flatMap(({ path, index }) =>
+    index.groups
+      .filter((group) => group.ai === ai && group.kind === kind && group.part === part)
+      .map((group) => new RunCursor(path, group)),
+  );
 }
 
 /** Reads which bytes of its segment a run was made of; undefined when there is no such run. */
@@ -132,5 +157,5 @@ function readInto(fd: number, target: Buffer, length: number, position: number, 
 }
 
 function corrupt(path: string, what: string): AppError {
-  return new AppError('store_corrupt', `The run ${path} is damaged: ${what}.`);
+  return new AppError('store_corrupt', `The run ${shortPath(path)} is damaged: ${what}.`);
 }

@@ -15,6 +15,7 @@ import {
   RUN_MAGIC,
   RUN_RECORD_HEADER_BYTES,
   type RunGroup,
+  type RunGroupPart,
   type RunIndex,
 } from './run-format.ts';
 
@@ -35,7 +36,7 @@ export class RunWriter {
   readonly #fd: number;
   readonly #groups: RunGroup[] = [];
   #group:
-    { ai: string; kind: RecordKind; isIncomplete: boolean; offset: number; rows: number; events: number } | undefined;
+    { ai: string; kind: RecordKind; part: RunGroupPart; offset: number; rows: number; events: number } | undefined;
   #block = Buffer.allocUnsafeSlow(2 * BLOCK_BYTES);
   #blockBytes = BLOCK_HEADER_BYTES;
   #offset = 0;
@@ -48,9 +49,9 @@ export class RunWriter {
   }
 
   /** Begins the next group. Each group may come once only. */
-  beginGroup(ai: string, kind: RecordKind, isIncomplete: boolean): void {
+  beginGroup(ai: string, kind: RecordKind, part: RunGroupPart): void {
     this.#endGroup();
-    this.#group = { ai, kind, isIncomplete, offset: this.#offset, rows: 0, events: 0 };
+    this.#group = { ai, kind, part, offset: this.#offset, rows: 0, events: 0 };
   }
 
   /** Adds a record to the group; the caller keeps the order. */

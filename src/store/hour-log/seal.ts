@@ -67,7 +67,6 @@ async function measure(folder: string, name: string): Promise<number> {
     if (!isSystemError(error, 'ENOENT')) throw error;
   }
   const source = readRunSource(join(folder, name + RUN_SUFFIX));
-  if (!source)
-    throw new AppError('store_corrupt', `The segment ${join(folder, name)} vanished while its hour was sealed.`);
+  if (!source) throw new AppError('store_corrupt', `The segment ${name} vanished while its hour was sealed.`);
   return source.bytes;
 }

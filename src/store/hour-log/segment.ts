@@ -5,6 +5,7 @@
  * fence made void, and was never acknowledged.
  */
 import { crc32 } from 'node:zlib';
+import { shortPath } from './layout.ts';
 import { AppError } from '../../errors/app-error.ts';
 import type { Hour } from '../../events/hour.ts';
 import { BODY_HEADER_BYTES, FRAME_HEADER_BYTES } from './record-codec.ts';
@@ -12,12 +13,14 @@ import { BODY_HEADER_BYTES, FRAME_HEADER_BYTES } from './record-codec.ts';
 /** Eight bytes that begin every segment: what it is and the version of its format. */
 export const SEGMENT_MAGIC = 'TGSEG\0\0\u0001';
 export const SEGMENT_HEADER_BYTES = 16;
+/** Where the header says the segment's hour, as u32. */
+export const SEGMENT_HOUR_OFFSET = 8;
 
 /** Builds the first bytes of a segment of this hour. */
 export function buildSegmentHeader(hour: Hour): Buffer {
   const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
   header.write(SEGMENT_MAGIC, 'latin1');
-  header.writeUInt32LE(hour, 8);
+  header.writeUInt32LE(hour, SEGMENT_HOUR_OFFSET);
   return header;
 }
 
@@ -65,5 +68,8 @@ export function* batchesOf(bytes: Buffer, confirmedBytes: number, path: string):
 }
 
 function corrupt(path: string, at: number): AppError {
-  return new AppError('store_corrupt', `The segment ${path} is damaged at byte ${at}: its checksum does not fit.`);
+  return new AppError(
+    'store_corrupt',
+    `The segment ${shortPath(path)} is damaged at byte ${at}: its checksum does not fit.`,
+  );
 }

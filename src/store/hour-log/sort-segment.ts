@@ -5,11 +5,13 @@
  * same segment at once: both make the same bytes, and the last rename wins.
  */
 import { readFileSync, unlinkSync } from 'node:fs';
-import { ROW_FLAGS } from '../../events/event-row.ts';
+import { ROW_FLAGS, type RecordKind } from '../../events/event-row.ts';
+import { hourFromInteger } from '../../events/hour.ts';
 import type { ReceiptCount } from '../hour-store.ts';
 import { KINDS, ledgerLineOfCode, RECEIPT_BYTES, RECORD_HEADER_BYTES, SEND_TIME_DIGITS } from './record-codec.ts';
-import { RunWriter } from './run-writer.ts';
-import { batchesOf } from './segment.ts';
+import { RunWriter, type RunRecord } from './run-writer.ts';
+import { batchesOf, SEGMENT_HOUR_OFFSET } from './segment.ts';
+import { TailKeys } from './tail-keys.ts';
 
 export type SortSegmentJob = {
   readonly segmentPath: string;
@@ -33,10 +35,12 @@ export function sortSegment({ segmentPath, bytes: confirmedBytes, runPath }: Sor
   const { groups, receipts } = collect(bytes, confirmedBytes, segmentPath);
   const writer = new RunWriter(runPath);
   try {
+    const tail = new TailKeys(hourFromInteger(bytes.readUInt32LE(SEGMENT_HOUR_OFFSET)));
     for (const group of groups) {
-      writer.beginGroup(group.ai, KINDS[group.kind] ?? 'rejected', group.isIncomplete);
-      writeSorted(writer, bytes, group);
+      writer.beginGroup(group.ai, kindOf(group), group.isIncomplete ? 'incomplete' : 'rows');
+      writeSorted(writer, bytes, group, (record) => tail.add(group.ai, kindOf(group), record));
     }
+    tail.writeTo(writer);
     writer.finish(receipts, { bytes: confirmedBytes });
   } catch (error) {
     writer.abort();
@@ -89,7 +93,16 @@ function collect(
   return { groups: sorted, receipts: [...receipts.values()] };
 }
 
-function writeSorted(writer: RunWriter, bytes: Buffer, { records, sendTimesMs: times }: Group): void {
+function kindOf(group: Group): RecordKind {
+  return KINDS[group.kind] ?? 'rejected';
+}
+
+function writeSorted(
+  writer: RunWriter,
+  bytes: Buffer,
+  { records, sendTimesMs: times }: Group,
+  onRecord: (record: RunRecord) => void,
+): void {
   const count = records.length;
   const prefixes = new Float64Array(count);
   const order = new Uint32Array(count);
@@ -110,7 +123,7 @@ function writeSorted(writer: RunWriter, bytes: Buffer, { records, sendTimesMs: t
     const keyStart = at + RECORD_HEADER_BYTES;
     const lineStart = keyStart + bytes.readUInt16LE(at + 6);
     bytes.write(String(times[i]!), lineStart + bytes.readUInt32LE(at + 12), SEND_TIME_DIGITS, 'latin1');
-    writer.add({
+    const record: RunRecord = {
       bytes,
       flags: bytes[at + 5]!,
       sendTimeMs: times[i]!,
@@ -118,6 +131,8 @@ function writeSorted(writer: RunWriter, bytes: Buffer, { records, sendTimesMs: t
       lineStart,
       extrasStart: lineStart + bytes.readUInt32LE(at + 8),
       end: at + 4 + bytes.readUInt32LE(at),
-    });
+    };
+    writer.add(record);
+    onRecord(record);
   }
 }

@@ -1,0 +1,130 @@
+// The documents say what the code does: made parts are fresh, tables name the real columns and keys, and links lead somewhere.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { COLUMN_SOURCES, SEND_TIME, type RowContext } from '../src/events/column-sources.ts';
+import { columnsOf, DATA_TYPES, type DataType } from '../src/events/data-types.ts';
+import { renderDocs } from '../scripts/docs.ts';
+
+const root = join(import.meta.dirname, '..');
+const pages = [
+  'README.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
+];
+
+function read(page: string): string {
+  return readFileSync(join(root, page), 'utf8');
+}
+
+/** Gives the page without its code, where a bracket is no link. */
+function withoutCode(text: string): string {
+  return text.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`/g, '');
+}
+
+/** Gives the anchors that a page's headings have, as GitHub makes them. */
+function anchorsOf(page: string): ReadonlySet<string> {
+  const headings = read(page)
+    .replaceAll(/^```[\s\S]*?^```/gm, '')
+    .matchAll(/^#{1,6} (.+)$/gm);
+  return new Set(
+    [...headings].map(([, title]) =>
+      title!
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
+describe('made documents', () => {
+  for (const { path, isFresh } of renderDocs()) {
+    it(`${path} is as its table says (else run: node scripts/docs.ts)`, () => assert.ok(isFresh));
+  }
+});
+
+describe('links in the documents', () => {
+  for (const page of pages) {
+    it(`${page} links to files and headings that are there`, () => {
+      for (const [, target] of withoutCode(read(page)).matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^[a-z]+:/.test(target!)) continue;
+        const [file, anchor] = target!.split('#') as [string, string | undefined];
+        const linked = file === '' ? page : join(dirname(page), file);
+        assert.ok(existsSync(join(root, linked)), `${target} is not there`);
+        if (anchor !== undefined) assert.ok(anchorsOf(linked).has(anchor), `${target} has no such heading`);
+      }
+    });
+  }
+
+  it('every document that a source file names is there', () => {
+    for (const folder of ['src', 'scripts', 'bench', 'test']) {
+      for (const name of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
+        if (!name.endsWith('.ts')) continue;
+        for (const [doc] of read(join(folder, name)).matchAll(/docs\/[a-z0-9/-]+\.md/g)) {
+          assert.ok(existsSync(join(root, doc)), `${folder}/${name} names ${doc}`);
+        }
+      }
+    }
+  });
+
+  it('docs/decisions/README.md lists every decision', () => {
+    const decisions = readdirSync(join(root, 'docs/decisions')).filter((name) => name !== 'README.md');
+    const listed = [...read('docs/decisions/README.md').matchAll(/\]\((\d{4}-[^)]+)\)/g)].map(([, name]) => name);
+    assert.deepEqual(listed, decisions.sort());
+  });
+});
+
+describe('docs/mapping.md', () => {
+  for (const dataType of DATA_TYPES) {
+    const rows = tableOf(dataType);
+
+    it(`names the columns of ${dataType} in their order`, () => {
+      assert.deepEqual(
+        rows.map(([column]) => column),
+        columnsOf(dataType).map(({ name }) => `\`${name}\``),
+      );
+    });
+
+    it(`says where ${dataType} reads its columns`, () => {
+      for (const [cell, from] of rows) assert.equal(from, sourceOf(dataType, cell.slice(1, -1), from), cell);
+    });
+  }
+});
+
+/** Gives the rows of a data type's table: column and where from. */
+function tableOf(dataType: DataType): readonly (readonly [string, string])[] {
+  const section = read('docs/mapping.md').split(`\n### ${dataType}\n`)[1]?.split('\n#')[0] ?? '';
+  return [...section.matchAll(/^\| (`[^|]+`) \| (.+) \|$/gm)].map(([, column, from]) => [column!, from!]);
+}
+
+/** Finds out what a column is read from, as far as trying tells; what is made of several keys, as the page says it. */
+function sourceOf(dataType: DataType, column: string, said: string): string {
+  const source = COLUMN_SOURCES[dataType]?.[column];
+  if (!source) return '–';
+  const value = source(probe);
+  if (value === null) return '–';
+  if (value === SEND_TIME) return 'send time';
+  if (typeof value !== 'string' || !value.startsWith('from ')) return said;
+  const key = value.slice('from '.length);
+  // With a second source the first one stands at the beginning.
+  return key === 'time' ? '`tm`' : said.startsWith(`\`${key}\`, else`) ? said : key.startsWith('the') ? said : `\`${key}\``;
+}
+
+/** A row in which every key's value is its own name. */
+const probe = {
+  ai: 'ai',
+  event: new Proxy({}, { get: (_, key) => `from ${String(key)}` }),
+  element: new Proxy({}, { get: (_, key) => `from e[].${String(key)}` }),
+  timeMs: 'from time',
+  pathPlatform: null,
+  isWeb: false,
+  ip: 'from the client address',
+  userAgent: 'from the user agent',
+  operatingSystem: () => ({ name: null, nameAndVersion: null }),
+  domain: null,
+  actionRequestId: 'made',
+} as unknown as RowContext;
