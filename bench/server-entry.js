@@ -10,6 +10,7 @@ const server = await openServer({
   clock: { nowMs: () => clockMs },
   logger: pino({ level: 'error' }),
   listen: { host: '127.0.0.1', port: 0 },
+  collectors: 1,
   packageBytes: 64 * 1024 * 1024,
   gzip: 'auto',
   exportThreads: 0,

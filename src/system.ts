@@ -10,27 +10,21 @@ import type { Logger } from 'pino';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Catalog } from './catalog/catalog.ts';
 import { openDataCatalog } from './catalog/data-catalog.ts';
-import { ClientAddresses } from './collector/client-address.ts';
-import { CollectorMetrics } from './collector/collector-metrics.ts';
-import { Collector } from './collector/collector.ts';
-import { IngestLimit } from './collector/ingest-limit.ts';
 import type { ExportHourJob, ExportJobs } from './exports/export-jobs.ts';
 import type { ExportedHour } from './exports/export-hour.ts';
 import type { GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
 import { HourScheduler } from './exports/hour-scheduler.ts';
 import { TaskRunner } from './exports/task-runner.ts';
-import { openApi } from './http/api-server.ts';
 import { CallLimit } from './http/call-limit.ts';
-import { openHttpServer, type HttpServer } from './http/server.ts';
 import { recoverImports } from './imports/recover-imports.ts';
 import { Closers } from './lib/closers.ts';
 import type { Clock } from './lib/clock.ts';
+import { openCollectorProcesses } from './collector-processes.ts';
 import { openWorkerPool, type WorkerPool } from './lib/worker-pool.ts';
-import { LocalPackageStore } from './packages/local-package-store.ts';
+import { openServing, type ServingConfig } from './serving.ts';
 import { HourLogReader } from './store/hour-log/hour-log-reader.ts';
 import { HourLog } from './store/hour-log/hour-log.ts';
 import type { StoreJobs } from './store/hour-log/store-jobs.ts';
-import { DEFAULT_WIRE_LIMITS } from './wire/wire-limits.ts';
 
 export type WorkshopConfig = {
   /** The data directory. */
@@ -46,17 +40,13 @@ export type WorkshopConfig = {
   readonly syncs: boolean;
 };
 
-export type ServerConfig = WorkshopConfig & {
-  readonly listen: { readonly host: string; readonly port: number };
-  readonly publicUrl?: string | undefined;
-  readonly retentionDays: number;
-  readonly callsPerSecond: number;
-  readonly ingestLimitBytesPerSecond: number;
-  readonly maxBodyBytes: number;
-  readonly maxDecodedBytes: number;
-  readonly maxHeldBytes: number;
-  readonly trustedProxies: readonly string[];
-};
+export type ServerConfig = WorkshopConfig &
+  ServingConfig & {
+    /** Processes that collect; 1: this one. */
+    readonly collectors: number;
+    /** What a collector process runs. Default: collector-process-entry.ts; a test gives one with its own clock. */
+    readonly collectorEntry?: URL;
+  };
 
 /** What works on the data directory. */
 export type Workshop = {
@@ -80,7 +70,7 @@ export async function openWorkshop(config: WorkshopConfig): Promise<Workshop> {
   try {
     const catalog = closers.add(await openDataCatalog(data, clock));
     const threads = config.exportThreads || availableParallelism();
-    const pool = closers.add(openWorkerPool({ file: workerFile(), threads }));
+    const pool = closers.add(openWorkerPool({ file: neighbourFile('worker'), threads }));
     const jobs = poolJobs(pool);
     const storeRoot = join(data, 'hour-log');
     const packagesRoot = join(data, 'packages');
@@ -106,74 +96,91 @@ export async function openWorkshop(config: WorkshopConfig): Promise<Workshop> {
 
 /** Opens a server; it takes requests when this returns. @throws AppError, ConfigurationError */
 export async function openServer(config: ServerConfig): Promise<Server> {
-  const { clock, logger } = config;
+  const { clock, logger, data, segmentBytes, syncs } = config;
   const closers = new Closers();
   try {
     const workshop = closers.add(await openWorkshop(config));
-    const { catalog, store, runner, reader } = workshop;
+    const { catalog, store, runner, reader, jobs, storeRoot, packagesRoot } = workshop;
     await recoverImports(catalog, reader, clock.nowMs());
-    const metrics = openMetrics(catalog);
-    const packages = await LocalPackageStore.open(workshop.packagesRoot);
+    const registry = openMetrics(catalog);
+    const onTasks = (): void => runner.wake();
     const scheduler = new HourScheduler({
       catalog,
       store,
       clock,
       logger,
       retentionDays: config.retentionDays,
-      onTasks: () => runner.wake(),
+      onTasks,
     });
     closers.add(startLoops([(signal) => scheduler.run(signal), (signal) => runner.run(signal)]));
-    const collector = openCollector(config, workshop, metrics);
-    const api = closers.add(
-      await openApi({
-        catalog,
-        packages,
-        clock,
-        logger,
-        metrics,
-        retentionDays: config.retentionDays,
-        publicUrl: config.publicUrl,
-        callLimit: new CallLimit({ callsPerSecond: config.callsPerSecond }),
-        readinessChecks: [
-          { name: 'store', check: () => store.fault() },
-          { name: 'hours', check: () => scheduler.fault() },
-        ],
-      }),
+    const callLimit = new CallLimit({ callsPerSecond: config.callsPerSecond });
+    const schedulerFault = (): string | undefined => scheduler.fault();
+    const serving = closers.add(
+      config.collectors === 1
+        ? await openServing({
+            config,
+            catalog,
+            store,
+            packagesRoot,
+            clock,
+            logger,
+            registry,
+            metrics: registry,
+            callLimit,
+            readinessChecks: [
+              { name: 'store', check: () => store.fault() },
+              { name: 'hours', check: schedulerFault },
+            ],
+          })
+        : await openCollectorProcesses({
+            count: config.collectors,
+            config: {
+              ...servingConfigOf(config),
+              data,
+              storeRoot,
+              packagesRoot,
+              segmentBytes,
+              syncs,
+              logLevel: logger.level,
+            },
+            entry: config.collectorEntry ?? neighbourFile('collector-process-entry'),
+            jobs,
+            callLimit,
+            registry,
+            schedulerFault,
+            logger,
+          }),
     );
-    const http = closers.add(await openHttp(config, collector, api));
-    return { host: http.host, port: http.port, close: () => closers.close() };
+    return { host: serving.host, port: serving.port, close: () => closers.close() };
   } catch (error) {
     await closers.close();
     throw error;
   }
 }
 
-function openHttp(
-  config: ServerConfig,
-  collector: Collector,
-  api: Awaited<ReturnType<typeof openApi>>,
-): Promise<HttpServer> {
-  const { listen, logger } = config;
-  return openHttpServer({
+/** Takes out what can be sent to another process; there are several, so each takes its share of what one project may send. */
+function servingConfigOf(config: ServerConfig): ServingConfig {
+  const {
     listen,
-    api,
-    logger,
-    handleCollect: (request, response) => collector.handle(request, response),
-  });
-}
-
-function openCollector(config: ServerConfig, { store, catalog }: Workshop, metrics: Registry): Collector {
-  const { clock, logger } = config;
-  return new Collector({
-    store,
-    projects: catalog.projects,
-    clientAddresses: new ClientAddresses(config.trustedProxies),
-    ingestLimit: new IngestLimit({ clock, bytesPerSecond: config.ingestLimitBytesPerSecond }),
-    wireLimits: { ...DEFAULT_WIRE_LIMITS, maxBytes: config.maxBodyBytes, maxDecodedBytes: config.maxDecodedBytes },
-    maxHeldBytes: config.maxHeldBytes,
-    metrics: new CollectorMetrics(metrics),
-    logger,
-  });
+    publicUrl,
+    retentionDays,
+    callsPerSecond,
+    maxBodyBytes,
+    maxDecodedBytes,
+    maxHeldBytes,
+    trustedProxies,
+  } = config;
+  return {
+    listen,
+    publicUrl,
+    retentionDays,
+    callsPerSecond,
+    ingestLimitBytesPerSecond: Math.ceil(config.ingestLimitBytesPerSecond / config.collectors),
+    maxBodyBytes,
+    maxDecodedBytes,
+    maxHeldBytes: Math.ceil(maxHeldBytes / config.collectors),
+    trustedProxies,
+  };
 }
 
 function openMetrics(catalog: Catalog): Registry {
@@ -213,7 +220,7 @@ function poolJobs(pool: WorkerPool): StoreJobs & ExportJobs {
   };
 }
 
-/** The worker's file stands beside this one, compiled or not. */
-function workerFile(): URL {
-  return new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+/** Finds a file that stands beside this one, compiled or not. */
+function neighbourFile(name: string): URL {
+  return new URL(`./${name}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 }

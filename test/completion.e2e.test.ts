@@ -55,7 +55,7 @@ test('a missing domain', async (t) => {
   await sendEvents(first, PATH, [{ ...custom('no-ptm'), ptm: undefined }, pageVariable('no-ptm')]);
   await sendEvents(first, PATH, [page('page-without-domain', null), ...both('page-without-domain')]);
   await sendEvents(second, PATH, both('page-without-domain-2'));
-  await sendEvents(first, PATH, [page('page-without-domain-2', undefined)]);
+  await sendEvents(first, PATH, [{ ...page('page-without-domain-2'), d: undefined }]);
   await sendEvents(first, PATH, [page('empty'), { ...custom('empty'), d: '' }, { ...pageVariable('empty'), d: null }]);
   // Texts where numbers belong name the same page.
   await sendEvents(second, PATH, [{ ...custom('digits'), ptm: String(TM) }, pageVariable('digits')]);

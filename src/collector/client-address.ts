@@ -25,14 +25,15 @@ export class ClientAddresses {
   find(remoteAddress: string | undefined, headers: IncomingHttpHeaders): string | null {
     const socketAddress = normalize(remoteAddress ?? '');
     if (socketAddress === null || !this.#isTrusted(socketAddress)) return socketAddress;
-    const hops = String(headers['x-forwarded-for'] ?? '')
-      .split(',')
-      .map(normalize);
-    for (const hop of hops.toReversed()) {
+    const forwardedFor = String(headers['x-forwarded-for'] ?? '').trim();
+    if (forwardedFor === '') return normalize(String(headers['x-real-ip'] ?? '')) ?? socketAddress;
+    let nearest = socketAddress;
+    for (const hop of forwardedFor.split(',').map(normalize).reverse()) {
       if (hop === null) break; // unreadable: what stands left of it may be anybody's
-      if (!this.#isTrusted(hop)) return hop;
+      nearest = hop;
+      if (!this.#isTrusted(hop)) break;
     }
-    return hops[0] ?? normalize(String(headers['x-real-ip'] ?? '')) ?? socketAddress;
+    return nearest;
   }
 
   #trust(range: string): boolean {

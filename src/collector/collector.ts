@@ -105,20 +105,27 @@ export class Collector {
     this.#admit(endpoint);
     const body = await this.#bodies.read(request, endpoint.ai);
     try {
-      const decoded = decodeBody(
+      return await this.#store(endpoint, this.#decode(endpoint, query, request, body.bytes), request);
+    } finally {
+      body.release();
+    }
+  }
+
+  #decode({ ai, isWeb }: Endpoint, query: string, request: IncomingMessage, body: Buffer): DecodedBody {
+    try {
+      return decodeBody(
         {
-          body: body.bytes,
+          body,
           compressCodec: headerText(request.headers['x-compress-codec']),
           cryptCodec: headerText(request.headers['x-crypt-codec']),
           stm: rawQueryValue(query, 'stm'),
-          allowsLzString: endpoint.isWeb,
+          allowsLzString: isWeb,
         },
         this.#options.wireLimits,
       );
-      return await this.#store(endpoint, decoded, request);
-    } finally {
-      this.#options.ingestLimit.charge(endpoint.ai, body.bytes.length);
-      body.release();
+    } catch (error) {
+      this.#options.ingestLimit.charge(ai, body.length); // what is decoded is charged by its decoded size, in #store
+      throw error;
     }
   }
 

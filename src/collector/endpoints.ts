@@ -9,7 +9,8 @@
 export type Endpoint = { readonly ai: string; readonly pathWord: string; readonly isWeb: boolean };
 
 const AI = '[0-9A-Za-z-]{1,64}';
-const CHANNEL = '[0-9A-Za-z_.-]{1,64}';
+const CHANNEL = '(?!\\.{1,2}/?$)[0-9A-Za-z_.-]{1,64}';
+const APP_ID = '(?!\\.{1,2}/)[^/]{1,128}';
 
 /** Each pattern names the project; those without a platform in the path come from mini programs. */
 const PATTERNS: readonly RegExp[] = [
@@ -17,7 +18,7 @@ const PATTERNS: readonly RegExp[] = [
   new RegExp(`^/v2/(?<ai>${AI})/(?<word>web|wap)/${CHANNEL}/?$`),
   new RegExp(`^/custom/(?<ai>${AI})/(?<word>web|wap)/${CHANNEL}/?$`),
   new RegExp(`^/app/(?<ai>${AI})/(?<word>android|ios)/${CHANNEL}/?$`),
-  new RegExp(`^/projects/(?<ai>${AI})/apps/[^/]{1,128}/collect/?$`),
+  new RegExp(`^/projects/(?<ai>${AI})/apps/${APP_ID}/collect/?$`),
 ];
 
 /** Finds the endpoint of a path without its query; undefined when it is none of the collector's. */

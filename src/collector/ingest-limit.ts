@@ -29,7 +29,7 @@ export class IngestLimit {
     const { bytesPerSecond } = this.#options;
     if (bytesPerSecond === 0) return 0;
     const { bytes } = this.#bucket(ai);
-    return bytes > 0 ? 0 : Math.max(1, Math.ceil(-bytes / bytesPerSecond));
+    return bytes > 0 ? 0 : Math.floor(-bytes / bytesPerSecond) + 1; // the bucket must hold something, not just owe nothing
   }
 
   /** Takes the bytes of a request out of the project's bucket. */

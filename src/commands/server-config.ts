@@ -22,6 +22,7 @@ export const SERVER_OPTIONS: readonly OptionName[] = [
   'data',
   'listen',
   'public-url',
+  'collectors',
   'package-bytes',
   'gzip',
   'retention-days',
@@ -56,6 +57,7 @@ export function serverConfigOf(options: OptionValues): ServerConfig {
   return {
     ...workshopConfigOf(options),
     listen: options.listen('listen'),
+    collectors: options.integer('collectors'),
     publicUrl: options.optionalText('public-url'),
     retentionDays: options.integer('retention-days'),
     callsPerSecond: options.integer('call-limit'),

@@ -53,6 +53,12 @@ export const OPTION_TABLE = {
     placeholder: 'URL',
     description: 'Base of the download links, as clients reach this server. Default: the Host header of the request.',
   },
+  collectors: {
+    type: integer(1, 64),
+    default: '1',
+    unit: 'processes',
+    description: 'Processes that collect and answer, sharing the port. 1: the server itself.',
+  },
   'package-bytes': {
     type: integer(512, 64 * MIB),
     default: String(64 * MIB),

@@ -45,7 +45,8 @@ export const ERROR_CATALOGUE = {
   },
   ledger_unbalanced: {
     status: 500,
-    advice: 'Rows of this hour were lost or doubled on disk; nothing of it was published. Restore the data directory, or report it.',
+    advice:
+      'Rows of this hour were lost or doubled on disk; nothing of it was published. Restore the data directory, or report it.',
   },
   format_too_new: {
     status: 500,

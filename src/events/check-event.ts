@@ -3,7 +3,7 @@
  * refused here has no place in any table (docs/mapping.md lists the reasons).
  */
 import type { WireObject } from './column-sources.ts';
-import { readInteger, readText } from './wire-value.ts';
+import { isEmptyArray, readInteger, readText } from './wire-value.ts';
 
 /** More elements than this in one `e[]` come from no SDK, and each repeats the outer keys in a row of its own. */
 export const MAX_ACTION_ELEMENTS = 5_000;
@@ -48,7 +48,7 @@ function serverRejectionOf(event: WireObject, type: string): string | null {
 }
 
 function variablesRejectionOf(variables: unknown): string | null {
-  if (variables === undefined || variables === null) return null;
+  if (variables === undefined || variables === null || isEmptyArray(variables)) return null;
   if (!isWireObject(variables)) return 'var is no object';
   for (const value of Object.values(variables)) {
     if (value === null || typeof value === 'number') continue;

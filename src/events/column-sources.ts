@@ -67,7 +67,7 @@ export function pageRequestIdOf(ai: string, event: WireObject): string | null {
 }
 const pageKey: Source = ({ ai, event }) => pageRequestIdOf(ai, event);
 
-const platform: Source = ({ event, pathPlatform }) => readText(event.b) ?? pathPlatform;
+const platform: Source = ({ event, pathPlatform }) => (event.b === '' ? null : event.b) ?? pathPlatform;
 const domain: Source = ({ event, domain: remembered }) => event.d ?? remembered;
 
 const common = { visitUserId: key('u'), sessionId: key('s'), time: ({ timeMs }: RowContext) => timeMs, sendTime };

@@ -8,8 +8,9 @@
 import { dataTypeOf, ledgerLineOf, type LedgerLine } from './event-types.ts';
 import { ROW_FLAGS, type EventBatch, type EventRow, type Receipt } from './event-row.ts';
 import type { DataType } from './data-types.ts';
+import { AppError } from '../errors/app-error.ts';
 import { canonicalJson } from './canonical-json.ts';
-import { isWireObject, rejectionOf } from './check-event.ts';
+import { isWireObject, MAX_ACTION_ELEMENTS, rejectionOf } from './check-event.ts';
 import { pageRequestIdOf, type RowContext, type WireObject } from './column-sources.ts';
 import {
   actionRequestId,
@@ -55,6 +56,12 @@ const VISITOR_WIDTH = widthOf('visit', 'visitUserId');
 const SESSION_WIDTH = widthOf('visit', 'sessionId');
 const NO_ELEMENT: readonly WireObject[] = [{}];
 
+/**
+ * Rows that one request may make. Without it 6 MB of `{"t":"clck",…,"e":[{},{},…]}` make two million rows, which block the process
+ * for 20 s and fill 2 GB before anything later can refuse them. SDKs send at most some hundred events at once.
+ */
+const MAX_ROWS = 100_000;
+
 /** What of a request is the same for all of its rows. */
 type Run = {
   readonly request: MapRequest;
@@ -69,8 +76,9 @@ type Run = {
   readonly occurrences: Map<string, number>;
 };
 
-/** Maps a request's elements. Never throws for what a client sent. */
+/** Maps a request's elements. @throws AppError too_large when they make more rows than one request may */
 export function mapEvents(request: MapRequest, mapper: Mapper): EventBatch {
+  checkRows(request.elements);
   const received = countReceived(request.elements);
   const isWeb = request.pathWord === 'web' || request.pathWord === 'wap';
   const run: Run = {
@@ -98,6 +106,17 @@ export function mapEvents(request: MapRequest, mapper: Mapper): EventBatch {
     rows: run.made.get(line) ?? 0,
   }));
   return { ai: request.ai, rows: run.rows, receipts, rejections: run.rejections };
+}
+
+/** Counts the rows before the first is made. Events with too many elements are rejected and make none. */
+function checkRows(elements: readonly unknown[]): void {
+  let rows = 0;
+  for (const element of elements) {
+    if (!isWireObject(element) || typeof element.t !== 'string' || dataTypeOf(element.t) !== 'action') continue;
+    if (Array.isArray(element.e) && element.e.length <= MAX_ACTION_ELEMENTS) rows += element.e.length;
+  }
+  if (rows > MAX_ROWS)
+    throw new AppError('too_large', `The events of the request make ${rows} rows; at most ${MAX_ROWS} are taken.`);
 }
 
 function countReceived(elements: readonly unknown[]): Map<LedgerLine, number> {

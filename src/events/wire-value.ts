@@ -27,7 +27,8 @@ export function readText(value: unknown): string | null {
 /** Reads a whole number, also from a string of digits. Null when there is none that a double holds exactly. */
 export function readInteger(value: unknown): number | null {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value + 0 : null;
-  if (typeof value !== 'string' || !/^\s*-?\d{1,16}\s*$/.test(value)) return null;
+  // The point: a whole number sent as 2.0 arrives here as its text (wire/number-text.ts).
+  if (typeof value !== 'string' || !/^\s*-?\d{1,16}(\.0{1,16})?\s*$/.test(value)) return null;
   const number = Number(value);
   return Number.isSafeInteger(number) ? number + 0 : null;
 }
@@ -57,18 +58,19 @@ export const MAP_LIMITS = { keyWidth: 50, valueWidth: 1_000, keys: 100, encodedB
 /**
  * Reads a `var` into the JSON text of a map of strings, without blanks.
  *
- * Entries with a null value are left out. Null for an empty map or for what is no object. `onCut` is called once when
- * anything was cut or could not be read.
+ * Entries with a null value are left out, and those whose key, once cut, is there already: readers refuse a map with a key twice.
+ * Null for an empty map or for what is no object. `onCut` is called once when anything was cut or could not be read. PHP writes an
+ * empty map as `[]`.
  */
 export function readMap(value: unknown, onCut: () => void): string | null {
   if (value === undefined || value === null) return null;
   if (typeof value !== 'object' || Array.isArray(value)) {
-    onCut();
+    if (!isEmptyArray(value)) onCut();
     return null;
   }
   let json = '';
   let bytes = 2;
-  let keys = 0;
+  const keys = new Set<string>();
   let isCut = false;
   for (const [wireKey, wireValue] of Object.entries(value)) {
     const wireText = readText(wireValue);
@@ -77,15 +79,24 @@ export function readMap(value: unknown, onCut: () => void): string | null {
     const key = cutText(whole, MAP_LIMITS.keyWidth);
     const text = cutText(wireText, MAP_LIMITS.valueWidth);
     if (key !== whole || text !== wireText) isCut = true;
-    const entry = `${keys === 0 ? '' : ','}${JSON.stringify(key)}:${JSON.stringify(text)}`;
+    if (keys.has(key)) {
+      isCut = true;
+      continue;
+    }
+    const entry = `${keys.size === 0 ? '' : ','}${JSON.stringify(key)}:${JSON.stringify(text)}`;
     bytes += Buffer.byteLength(entry);
-    if (keys === MAP_LIMITS.keys || bytes > MAP_LIMITS.encodedBytes) {
+    if (keys.size === MAP_LIMITS.keys || bytes > MAP_LIMITS.encodedBytes) {
       isCut = true;
       break;
     }
     json += entry;
-    keys += 1;
+    keys.add(key);
   }
   if (isCut) onCut();
-  return keys === 0 ? null : `{${json}}`;
+  return keys.size === 0 ? null : `{${json}}`;
+}
+
+/** Says whether a value is an array without elements, as PHP writes a map without entries. */
+export function isEmptyArray(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }

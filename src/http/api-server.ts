@@ -3,16 +3,15 @@
  */
 import { fastify, type FastifyInstance } from 'fastify';
 import type { BaseLogger } from 'pino';
-import type { Registry } from 'prom-client';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { PackageStore } from '../packages/package-store.ts';
 import { LinkSigner } from '../packages/signed-link.ts';
 import { answerError, answerUnroutable, unknownPathError } from './api-errors.ts';
-import type { CallLimit } from './call-limit.ts';
+import type { CallTurns } from './call-limit.ts';
 import { addDownloadRoute } from './download-route.ts';
 import { addInsightsRoutes } from './insights-routes.ts';
-import { addOperationsRoutes, type ReadinessCheck } from './operations-routes.ts';
+import { addOperationsRoutes, type MetricsText, type ReadinessCheck } from './operations-routes.ts';
 import { REQUEST_ID_HEADER, RequestIds } from './request-id.ts';
 import { addTokenRoute } from './token-route.ts';
 
@@ -21,9 +20,9 @@ export type ApiOptions = {
   readonly packages: PackageStore;
   readonly clock: Clock;
   readonly logger: BaseLogger;
-  readonly metrics: Registry;
+  readonly metrics: MetricsText;
   readonly readinessChecks: readonly ReadinessCheck[];
-  readonly callLimit: CallLimit;
+  readonly callLimit: CallTurns;
   readonly retentionDays: number;
   /** Base of the links. Default: what each client's Host header says. */
   readonly publicUrl?: string | undefined;

@@ -5,7 +5,6 @@
  * away. The window slides: in no span of one second do more calls begin than the limit says. Calls wait in order of arrival; one
  * whose client has hung up leaves the line, and those behind it move up.
  *
- * Counts in this process alone: two API servers each let so many calls through.
  * Memory: `callsPerSecond` numbers for each project that has called (only calls with a token come here, so no stranger can make
  * entries), and `callsPerSecond` × `maxWaitMs` / 1000 waiting calls for each project.
  */
@@ -28,7 +27,13 @@ type Line = {
   timer: NodeJS.Timeout | undefined;
 };
 
-export class CallLimit {
+/** Gives calls their turn. Several server processes share one limit through the process that started them. */
+export interface CallTurns {
+  /** Waits for this call's turn; a caller that goes away meanwhile says so by its signal. */
+  take(ai: string, signal: AbortSignal): Promise<Turn>;
+}
+
+export class CallLimit implements CallTurns {
   readonly #callsPerSecond: number;
   readonly #maxWaitMs: number;
   readonly #monotonicMs: () => number;

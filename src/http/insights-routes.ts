@@ -11,7 +11,7 @@ import { retainedFrom } from '../events/retention.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { LinkSigner } from '../packages/signed-link.ts';
 import { unknownPathError } from './api-errors.ts';
-import type { CallLimit, Turn } from './call-limit.ts';
+import type { CallTurns, Turn } from './call-limit.ts';
 import { parseExportCall, type ExportCall } from './export-call.ts';
 import { AllTypesEnvelope, buildEnvelope, type EnvelopeFacts, TypeEnvelope } from './export-envelope.ts';
 import { decideExport, type ExportState } from './export-status.ts';
@@ -22,7 +22,7 @@ import { addResource, READ_METHODS } from './resource.ts';
 export type InsightsRouteOptions = {
   readonly catalog: Pick<Catalog, 'tokens' | 'tasks' | 'manifests'>;
   readonly linkSigner: LinkSigner;
-  readonly callLimit: CallLimit;
+  readonly callLimit: CallTurns;
   readonly clock: Clock;
   readonly retentionDays: number;
   readonly publicUrl: string | undefined;
@@ -132,7 +132,7 @@ async function listLinks(
 }
 
 /** Waits for the project's turn; a client that hangs up gives its place back. */
-async function takeTurn(callLimit: CallLimit, ai: string, { raw }: FastifyReply): Promise<Turn> {
+async function takeTurn(callLimit: CallTurns, ai: string, { raw }: FastifyReply): Promise<Turn> {
   const hangUp = new AbortController();
   const abort = (): void => hangUp.abort();
   raw.once('close', abort);

@@ -1,6 +1,5 @@
 /** What operators' tools ask: is the process alive, can it work, and its metrics. */
 import type { FastifyInstance } from 'fastify';
-import type { Registry } from 'prom-client';
 import { addResource, READ_METHODS } from './resource.ts';
 
 /** One condition of being ready. */
@@ -10,8 +9,11 @@ export type ReadinessCheck = {
   check(): string | undefined;
 };
 
+/** The metrics of this process, or of all that serve together. */
+export type MetricsText = { readonly contentType: string; metrics(): Promise<string> };
+
 export type OperationsRouteOptions = {
-  readonly metrics: Registry;
+  readonly metrics: MetricsText;
   readonly readinessChecks: readonly ReadinessCheck[];
 };
 

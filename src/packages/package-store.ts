@@ -32,9 +32,6 @@ export interface OpenPackage {
   /** Size of the whole package. */
   readonly bytes: number;
   /** Streams bytes [from, until). Closes the package when it ends or is destroyed. */
-  stream(range: {
-    readonly from: number;
-    readonly until: number;
-  }): Readable;
+  stream(range: { readonly from: number; readonly until: number }): Readable;
   close(): Promise<void>;
 }

@@ -109,11 +109,6 @@ describe('decodeBody with hints that are wrong', () => {
     });
   }
 
-  test('reads header values with blanks around them', () => {
-    const hints = { ...MOBILE, compressCodec: ' 2', cryptCodec: '1 ' };
-    assert.equal(decode(CODINGS['snappy-xor'].encode(JSON_BODY), hints).coding, 'snappy-xor');
-  });
-
   test('reads a packed body that begins with a bracket by chance', () => {
     const json = Buffer.from(JSON.stringify([{ t: 'x'.repeat(0x5b - 10) }])); // 91 bytes, so that the block begins with "["
     const block = compress(json);

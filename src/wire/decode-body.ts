@@ -6,7 +6,7 @@
  * known coding is decoded once and parsed once.
  *
  * Cost is bounded for hostile bodies too: no decode holds more than maxDecodedBytes, no two are held at once, and a body that
- * decodes well in one coding but is no JSON may do so again only until twice maxDecodedBytes have come out.
+ * decodes well in one coding but is no JSON is tried in others only until twice maxDecodedBytes have come out.
  */
 import { AppError } from '../errors/app-error.ts';
 import { CODING_NAMES, type BodyCoding, type WireBody } from './body-coding.ts';
@@ -40,7 +40,7 @@ export function decodeBody(request: WireBody, limits: WireLimits): DecodedBody {
   let budgetBytes = 2 * limits.maxDecodedBytes;
   for (const candidate of listCandidates(request)) {
     try {
-      const json = candidate.decode(Math.min(limits.maxDecodedBytes, budgetBytes));
+      const json = candidate.decode(limits.maxDecodedBytes);
       budgetBytes -= json.length;
       const elements = parseElements(json, limits);
       return { ...elements, coding: candidate.coding, decodedBytes: json.length };

@@ -42,7 +42,8 @@ function walkBlock(input: Buffer, output: Buffer | undefined, maxDecodedBytes: n
     if (output !== undefined) input.copy(output, size, at, at + literalBytes);
     at += literalBytes;
     size += literalBytes;
-    if (size > maxDecodedBytes) throw new AppError('too_large', `it decodes past ${maxDecodedBytes} bytes`); // the match before it is counted here too
+    // Literals follow every match, so that this counts the match before too.
+    if (size > maxDecodedBytes) throw new AppError('too_large', `it decodes past ${maxDecodedBytes} bytes`);
     if (at === input.length) return size; // the last sequence is a literal without a match
 
     if (at + 2 > input.length) throw undecodable('the LZ4 block ends inside an offset');

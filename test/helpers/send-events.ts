@@ -9,6 +9,8 @@ export type Sent = {
   readonly body?: string | Uint8Array;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sends the body without announcing its length. Default: false. */
+  readonly isChunked?: boolean;
 };
 
 export type Answer = {
@@ -26,17 +28,18 @@ export type Receipt = {
 };
 
 /** Sends a request exactly as given: no header is added but Host, Connection and Content-Length, and the path is not tidied. */
-export function send(server: TestServer, { path, body = '', method = 'POST', headers = {} }: Sent): Promise<Answer> {
+export function send(server: TestServer, sent: Sent): Promise<Answer> {
+  const { path, body = '', method = 'POST', headers = {}, isChunked = false } = sent;
   const bytes = Buffer.from(body);
   return new Promise((resolve, reject) => {
-    const sent = request(
+    const outgoing = request(
       {
         host: server.host,
         port: server.port,
         method,
         path,
         agent: false,
-        headers: { ...(method === 'GET' ? {} : { 'Content-Length': bytes.length }), ...headers },
+        headers: { ...(isChunked || method === 'GET' ? {} : { 'Content-Length': bytes.length }), ...headers },
       },
       (response) => {
         buffer(response).then(
@@ -45,8 +48,8 @@ export function send(server: TestServer, { path, body = '', method = 'POST', hea
         );
       },
     );
-    sent.on('error', reject);
-    sent.end(bytes);
+    outgoing.on('error', reject);
+    outgoing.end(bytes);
   });
 }
 
@@ -66,4 +69,16 @@ export async function sendEvents(
   const answer = await send(server, { path, headers, body: encode(Buffer.from(JSON.stringify(events))) });
   assert.equal(answer.status, 200, answer.text);
   return JSON.parse(answer.text) as Receipt;
+}
+
+/** Fails when an answer is not a refusal in the documented form, or shows anything of the server's inside. */
+export function assertRefused(answer: Answer, status: number, code: string, sentence = /./): void {
+  assert.equal(answer.status, status, answer.text);
+  assert.match(String(answer.headers['content-type']), /^application\/json/);
+  const body = JSON.parse(answer.text) as Record<string, unknown>;
+  assert.deepEqual(Object.keys(body).sort(), ['code', 'message', 'requestId']);
+  assert.equal(body.code, code);
+  assert.equal(body.requestId, answer.headers['x-request-id']);
+  assert.match(String(body.message), sentence);
+  assert.doesNotMatch(answer.text, /\.ts\b|\.js\b|node:|\bat [A-Z#]|Error:|node_modules/, 'no stack trace');
 }

@@ -37,6 +37,7 @@ export function testServerConfig(data: string, clock: FakeClock): ServerConfig {
     clock,
     logger: pino({ level: 'silent' }),
     listen: { host: '127.0.0.1', port: 0 },
+    collectors: 1,
     packageBytes: 64 * 1024 * 1024,
     gzip: 'auto',
     exportThreads: 1,

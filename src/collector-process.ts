@@ -1,0 +1,92 @@
+/**
+ * A collector process: one of several that share the port of a server started with `--collectors N`.
+ *
+ * It answers HTTP, appends to segments of its own, and asks its parent for what must be one for all: the turns of the call limit,
+ * sorting, /metrics. Sealing needs nothing from it (src/store/hour-log/seal.ts). It ends with its parent, at once, because
+ * nobody would seal and restart beside it otherwise; what it had acknowledged is durable.
+ */
+import { Registry } from 'prom-client';
+import { openDataCatalog } from './catalog/data-catalog.ts';
+import type { CallTurns, Turn } from './http/call-limit.ts';
+import { Closers } from './lib/closers.ts';
+import type { Clock } from './lib/clock.ts';
+import { ProcessCalls, type CallChannel } from './lib/process-calls.ts';
+import { openLogger } from './observability/logger.ts';
+import { openServing, type ServingConfig } from './serving.ts';
+import { HourLog } from './store/hour-log/hour-log.ts';
+import type { StoreJobs } from './store/hour-log/store-jobs.ts';
+
+/** What the parent tells a collector process first. */
+export type CollectorProcessConfig = ServingConfig & {
+  readonly data: string;
+  readonly storeRoot: string;
+  readonly packagesRoot: string;
+  readonly segmentBytes: number;
+  readonly syncs: boolean;
+  readonly logLevel: string;
+};
+
+/** Runs this process as a collector process. Returns when its channel is connected; what follows is asked by the parent. */
+export function runCollectorProcess(channel: CallChannel, clock: Clock): void {
+  const closers = new Closers();
+  const registry = new Registry();
+  let schedulerFault: string | undefined;
+  const calls: ProcessCalls = new ProcessCalls(channel, {
+    start: async (config: CollectorProcessConfig) => {
+      const logger = openLogger(config.logLevel);
+      const catalog = closers.add(await openDataCatalog(config.data, clock));
+      const { storeRoot: root, segmentBytes, syncs } = config;
+      const store = closers.add(await HourLog.open({ root, clock, jobs: jobsOfParent(calls), segmentBytes, syncs }));
+      const serving = closers.add(
+        await openServing({
+          config,
+          catalog,
+          store,
+          packagesRoot: config.packagesRoot,
+          clock,
+          logger,
+          registry,
+          metrics: { contentType: registry.contentType, metrics: () => calls.call('metrics', null) as Promise<string> },
+          callLimit: turnsOfParent(calls),
+          readinessChecks: [
+            { name: 'store', check: () => store.fault() },
+            { name: 'hours', check: () => schedulerFault },
+          ],
+        }),
+      );
+      return { host: serving.host, port: serving.port };
+    },
+    schedulerFault: (fault: string | null) => {
+      schedulerFault = fault ?? undefined;
+    },
+    metricsJson: () => registry.getMetricsAsJSON(),
+    stop: () => closers.close(),
+  });
+}
+
+function jobsOfParent(calls: ProcessCalls): StoreJobs {
+  return {
+    sortSegment: async (job) => {
+      await calls.call('sortSegment', job);
+    },
+    completeRuns: (job) => calls.call('completeRuns', job) as Promise<readonly string[]>,
+  };
+}
+
+/** Asks the parent for turns. A caller that goes away gives its place back there too. */
+function turnsOfParent(calls: ProcessCalls): CallTurns {
+  let count = 0;
+  return {
+    take: async (ai, signal) => {
+      count += 1;
+      const id = count;
+      const leave = (): void => void calls.call('leaveTurn', id).catch(() => undefined);
+      signal.addEventListener('abort', leave, { once: true });
+      try {
+        return (await calls.call('takeTurn', { id, ai })) as Turn;
+      } finally {
+        signal.removeEventListener('abort', leave);
+      }
+    },
+  };
+}
