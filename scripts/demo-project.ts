@@ -80,7 +80,7 @@ function writeState(data: string, state: DemoState): Promise<void> {
 
 async function isEmpty(folder: string): Promise<boolean> {
   try {
-    return (await readdir(folder)).length === 0;
+    return (await readdir(folder)).every((name) => name.endsWith('.tmp')); // of a start that was broken off
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return true;
     throw new AppError('data_directory', `The data directory ${folder} cannot be read: ${String(error)}.`, {

@@ -1,7 +1,7 @@
 /**
  * What `npm start` prints about the demo project: its keys, and three shell lines that use the API as a client does.
  *
- * The lines are run in order, in one shell, by test/start.e2e.test.ts. They need curl, openssl, sed, gunzip and head, which are
+ * The lines are run in order, in one shell, by test/start.e2e.test.ts. They need curl, openssl, sed, grep, gunzip and head, which are
  * there on Linux and macOS, and work in every sh.
  */
 import { styleText } from 'node:util';
@@ -31,7 +31,7 @@ export function demoText(demo: Demo & { readonly baseUrl: string }): string {
     send,
     '',
     dim(
-      `# 2. Get a token, and a link to the custom events of ${date}, ${SHOWN_HOUR_OF_DAY}:00 to ${SHOWN_HOUR_OF_DAY + 1}:00.`,
+      `# 2. Get a token, and a link to the clicks of ${date}, ${SHOWN_HOUR_OF_DAY}:00 to ${SHOWN_HOUR_OF_DAY + 1}:00.`,
     ),
     ask,
     '',
@@ -61,8 +61,8 @@ function shellLines({ project, day, baseUrl }: Demo & { readonly baseUrl: string
       `tm=$(date +%s)000`,
       `q=${signed}`,
       `auth=$(printf 'POST\\n/auth/token\\n%s' "$q" | openssl dgst -sha256 -hmac '${secret}' | sed 's/.* //')`,
-      `token=$(curl -sS '${baseUrl}/auth/token' -H 'X-Client-Id: ${clientId}' -d "$q&auth=$auth" | sed 's/.*"code":"\\([^"]*\\).*/\\1/')`,
-      `link=$(curl -sS '${baseUrl}/v2/insights/hour/custom_event/${ai}/${hour}.json' -H 'X-Client-Id: ${clientId}' -H "Authorization: Token $token" | sed 's/.*"downloadLinks":\\["\\([^"]*\\).*/\\1/')`,
+      `token=$(curl -sS '${baseUrl}/auth/token' -H 'X-Client-Id: ${clientId}' -d "$q&auth=$auth" | grep -oE '[0-9A-Za-z]{64}')`,
+      `link=$(curl -sS '${baseUrl}/v2/insights/hour/action/${ai}/${hour}.json' -H 'X-Client-Id: ${clientId}' -H "Authorization: Token $token" | grep -oE 'http[^"]+')`,
       `echo "$link"`,
     ].join('; '),
     `curl -sS "$link" | gunzip | head -n ${FIRST_ROWS + 1}`,

@@ -9,6 +9,7 @@ const { cacheFile, fail, runLogged, say, shown } = require('./setup-run.cjs');
 
 const OLDEST_JAVA = 11;
 const LIBRARIES = ['libisal2', 'libcommons-csv-java', 'libcommons-compress-java'];
+const PROGRAMS = ['python3', 'curl', 'openssl'];
 const INSTALL = ['install', '-y', '--no-install-recommends'];
 
 function installTestTools() {
@@ -35,8 +36,8 @@ function listMissing() {
   const missing = LIBRARIES.filter((name) => !isInstalled(name));
   const java = /\d+/.exec(outputOf('javac', ['-version']));
   if (!java || Number(java[0]) < OLDEST_JAVA) missing.push('default-jdk-headless');
-  if (outputOf('python3', ['--version']) === '') missing.push('python3');
-  return missing;
+  const isAbsent = (program) => childProcess.spawnSync(program, ['--version']).error !== undefined;
+  return missing.concat(PROGRAMS.filter(isAbsent));
 }
 
 function isInstalled(name) {

@@ -14,6 +14,7 @@ import type { ExportHourJob, ExportJobs } from './exports/export-jobs.ts';
 import type { ExportedHour } from './exports/export-hour.ts';
 import type { GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
 import { HourScheduler } from './exports/hour-scheduler.ts';
+import { RetentionSweep } from './exports/retention-sweep.ts';
 import { TaskRunner } from './exports/task-runner.ts';
 import { CallLimit } from './http/call-limit.ts';
 import { recoverImports } from './imports/recover-imports.ts';
@@ -22,6 +23,7 @@ import type { Clock } from './lib/clock.ts';
 import { openCollectorProcesses } from './collector-processes.ts';
 import { openWorkerPool, type WorkerPool } from './lib/worker-pool.ts';
 import { openServing, type ServingConfig } from './serving.ts';
+import { LocalPackageStore } from './packages/local-package-store.ts';
 import { HourLogReader } from './store/hour-log/hour-log-reader.ts';
 import { HourLog } from './store/hour-log/hour-log.ts';
 import type { StoreJobs } from './store/hour-log/store-jobs.ts';
@@ -104,14 +106,10 @@ export async function openServer(config: ServerConfig): Promise<Server> {
     await recoverImports(catalog, reader, clock.nowMs());
     const registry = openMetrics(catalog);
     const onTasks = (): void => runner.wake();
-    const scheduler = new HourScheduler({
-      catalog,
-      store,
-      clock,
-      logger,
-      retentionDays: config.retentionDays,
-      onTasks,
-    });
+    const { retentionDays } = config;
+    const packages = await LocalPackageStore.open(packagesRoot);
+    const sweep = new RetentionSweep({ catalog, store, packages, clock, logger, retentionDays });
+    const scheduler = new HourScheduler({ catalog, store, clock, logger, retentionDays, sweep, onTasks });
     closers.add(startLoops([(signal) => scheduler.run(signal), (signal) => runner.run(signal)]));
     const callLimit = new CallLimit({ callsPerSecond: config.callsPerSecond });
     const schedulerFault = (): string | undefined => scheduler.fault();

@@ -24,10 +24,10 @@ const packed = Buffer.from(snappy.compress(Buffer.from(JSON.stringify([good('in 
 /** One byte of it makes 255: a megabyte makes a quarter of a gigabyte. */
 function lz4Bomb(bytes: number): Buffer {
   const head = [0x1f, 0x5b, 0x01, 0x00]; // the literal "[", then a match one byte back
-  return Buffer.concat([Buffer.from(head), Buffer.alloc(bytes, 0xff), Buffer.from([0])]);
+  return Buffer.concat([Buffer.from(head), Buffer.alloc(bytes, 0xff), Buffer.from([0, 0x50]), Buffer.from('[[[[[')]);
 }
 
-/** A snappy body that says it holds a gigabyte. */
+/** The length of a gigabyte, and copies of what is not there. */
 const SNAPPY_BOMB = Buffer.concat([Buffer.from([0x80, 0x80, 0x80, 0x80, 0x04]), Buffer.alloc(1000, 0xfe)]);
 
 const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
@@ -85,12 +85,12 @@ const REFUSED: readonly Refusal[] = [
     code: 'too_large',
   },
   {
-    what: 'a snappy bomb',
+    what: 'snappy that says it holds a gigabyte',
     path: ANDROID,
     headers: SNAPPY,
     body: xorBody(SNAPPY_BOMB, STM),
-    status: 413,
-    code: 'too_large',
+    status: 400,
+    code: 'undecodable_body',
   },
   {
     what: 'snappy of 65 MiB',

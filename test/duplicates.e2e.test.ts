@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import snappy from 'snappyjs';
-import { hourOf } from '../src/events/hour.ts';
+import { addHours, HOUR_MS, hourOf } from '../src/events/hour.ts';
 import { xorBody } from './data/wire-encoders.ts';
 import { HOUR_START_MS } from './helpers/event-rows.ts';
 import { exportRows, onlyRow, type TableRow, type Tables } from './helpers/export-rows.ts';
@@ -120,6 +120,35 @@ for (const segmentBytes of [1, 64 * 1024 * 1024]) {
     });
   });
 }
+
+test('what is sent again after the end of its hour', async (t) => {
+  const server = await startTestServer(t);
+  const noDomain = { ...custom('late'), d: undefined, n: 'without domain' };
+  await sendEvents(server, PATH, batchOf('early'));
+  server.clock.set(HOUR_START_MS + 55 * 60_000);
+  await sendEvents(server, PATH, [noDomain]);
+  await sendEvents(server, PATH, batchOf('late'));
+  const first = await exportRows(server, HOUR);
+  server.clock.set(HOUR_START_MS + HOUR_MS + 60_000);
+  await sendEvents(server, PATH, [...batchOf('early'), ...batchOf('late'), ...batchOf('new'), noDomain]);
+  await sendEvents(server, PATH, [{ ...click('late'), e: [{ v: 'another' }] }]);
+  const second = await exportRows(server, addHours(HOUR, 1));
+
+  await t.test('is not exported again when it came in the last minutes of that hour', () => {
+    assert.deepEqual(countsOf(first, 'late'), { ...ROWS_OF_BATCH, custom_event: 2 });
+    assert.deepEqual(
+      Object.values(rowsOf(second, 'late')).flatMap((rows) => rows.map((row) => row.requestValue)),
+      ['another'],
+    );
+  });
+  await t.test('is exported again when it came before: the window is some minutes', () => {
+    assert.deepEqual(countsOf(first, 'early'), ROWS_OF_BATCH);
+    assert.deepEqual(countsOf(second, 'early'), ROWS_OF_BATCH);
+  });
+  await t.test('takes nothing away from what is new', () => {
+    assert.deepEqual(countsOf(second, 'new'), ROWS_OF_BATCH);
+  });
+});
 
 async function sendAll(server: TestServer): Promise<void> {
   await sendTwice(server, batchOf('twice'));

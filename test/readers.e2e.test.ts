@@ -69,6 +69,8 @@ const VARIABLES: readonly (readonly [sent: string, read: string])[] = [
   ['14', '14'],
   ['50.0', '50.0'],
   ['-1.5e300', '-1.5e300'],
+  ['1e-7', '1e-7'],
+  ['1e+21', '1e+21'],
   ['1234567890123456789', '1234567890123456789'],
   ['-9223372036854775808', '-9223372036854775808'],
   ['0.1234567890123456789', '0.1234567890123456789'],
@@ -99,7 +101,13 @@ test('values from hell', { skip: missingReaders() ?? false }, async (t) => {
     var: { value: text, ...(text === '' ? {} : { [text.slice(0, 25)]: 'as key' }) },
     ...(place % 2 === 0 ? {} : { rf: null }),
   }));
-  const variables = VARIABLES.map(([, read], place) => ({ t: 'page', u: `v-${place}`, s: 's', tm: TM, p: read }));
+  const variables = VARIABLES.map(([, read], place) => ({
+    t: 'page',
+    u: `v-${String(place).padStart(3, '0')}`,
+    s: 's',
+    tm: TM,
+    p: read,
+  }));
   const json = [
     ...events.map((event) => JSON.stringify(event)),
     ...variables.map((event, place) => `${JSON.stringify(event).slice(0, -1)},"var":{"v":${VARIABLES[place]![0]}}}`),

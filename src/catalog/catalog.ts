@@ -91,8 +91,10 @@ export interface TaskTable {
   list(ai: string, hours: HourRange): Promise<readonly ExportTask[]>;
   /** Counts all tasks by status, for /metrics. */
   countByStatus(): Promise<Readonly<Record<TaskStatus, number>>>;
-  /** Deletes the tasks of hours before this one. */
-  deleteBefore(hour: Hour): Promise<void>;
+  /** Lists the hours before this one in which some project's task is not finished, with the worst status of each. */
+  listUnfinishedBefore(hour: Hour): Promise<readonly { readonly hour: Hour; readonly isFailed: boolean }[]>;
+  /** Deletes the tasks of hours before this one, but for these hours. */
+  deleteBefore(hour: Hour, kept: readonly Hour[]): Promise<void>;
 }
 
 /** One published package, as the manifest describes it. */

@@ -176,7 +176,7 @@ describe('SqlTaskTable: working under a lease', () => {
     await catalog.tasks.claim(NOW);
     await catalog.tasks.fail((await catalog.tasks.claim(NOW))!, 'no');
     assert.deepEqual(await catalog.tasks.countByStatus(), { pending: 2, running: 1, finished: 0, failed: 1 });
-    await catalog.tasks.deleteBefore(addHours(NEW_YEAR, 3));
+    await catalog.tasks.deleteBefore(addHours(NEW_YEAR, 3), []);
     const left = await catalog.tasks.list(ai, hoursFrom(NEW_YEAR, 24));
     assert.deepEqual(
       left.map((task) => task.hour),

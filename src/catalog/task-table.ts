@@ -136,12 +136,26 @@ export class SqlTaskTable implements TaskTable {
     return counts;
   }
 
-  async deleteBefore(hour: Hour): Promise<void> {
+  async listUnfinishedBefore(hour: Hour): Promise<readonly { readonly hour: Hour; readonly isFailed: boolean }[]> {
+    const rows = await this.#database.reader
+      .selectFrom('task')
+      .select(['hour', 'status'])
+      .distinct()
+      .where('status', 'in', ['pending', 'running', 'failed'])
+      .where('hour', '<', hour)
+      .execute();
+    const failedOnly = new Map<number, boolean>();
+    for (const row of rows) failedOnly.set(row.hour, (failedOnly.get(row.hour) ?? true) && row.status === 'failed');
+    return [...failedOnly].map(([unfinished, isFailed]) => ({ hour: hourFromInteger(unfinished), isFailed }));
+  }
+
+  async deleteBefore(hour: Hour, kept: readonly Hour[]): Promise<void> {
     await this.#database.write(async (transaction) => {
       await transaction
         .deleteFrom('task')
         .where('ai', 'in', (row) => row.selectFrom('project').select('ai')) // one seek a project instead of reading all rows
         .where('hour', '<', hour)
+        .where('hour', 'not in', kept)
         .execute();
     });
   }

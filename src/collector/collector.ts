@@ -105,27 +105,17 @@ export class Collector {
     this.#admit(endpoint);
     const body = await this.#bodies.read(request, endpoint.ai);
     try {
-      return await this.#store(endpoint, this.#decode(endpoint, query, request, body.bytes), request);
+      const wireBody = {
+        body: body.bytes,
+        compressCodec: headerText(request.headers['x-compress-codec']),
+        cryptCodec: headerText(request.headers['x-crypt-codec']),
+        stm: rawQueryValue(query, 'stm'),
+        allowsLzString: endpoint.isWeb,
+      };
+      const decode = (): DecodedBody => decodeBody(wireBody, this.#options.wireLimits);
+      return await this.#store(endpoint, this.#decode(endpoint, body.bytes.length, decode), request);
     } finally {
       body.release();
-    }
-  }
-
-  #decode({ ai, isWeb }: Endpoint, query: string, request: IncomingMessage, body: Buffer): DecodedBody {
-    try {
-      return decodeBody(
-        {
-          body,
-          compressCodec: headerText(request.headers['x-compress-codec']),
-          cryptCodec: headerText(request.headers['x-crypt-codec']),
-          stm: rawQueryValue(query, 'stm'),
-          allowsLzString: isWeb,
-        },
-        this.#options.wireLimits,
-      );
-    } catch (error) {
-      this.#options.ingestLimit.charge(ai, body.length); // what is decoded is charged by its decoded size, in #store
-      throw error;
     }
   }
 
@@ -134,7 +124,20 @@ export class Collector {
     if (data === undefined)
       throw new AppError('bad_request', 'Send events with POST, or with GET in the query parameter data.');
     this.#admit(endpoint);
-    return await this.#store(endpoint, decodePixel(data, this.#options.wireLimits), request);
+    const decode = (): DecodedBody => decodePixel(data, this.#options.wireLimits);
+    return await this.#store(endpoint, this.#decode(endpoint, data.length, decode), request);
+  }
+
+  /** Decodes, and charges the project for it: by the size that came out, or where nothing did, by the size that came in. */
+  #decode({ ai }: Endpoint, wireBytes: number, decode: () => DecodedBody): DecodedBody {
+    let chargedBytes = wireBytes;
+    try {
+      const decoded = decode();
+      chargedBytes = decoded.decodedBytes;
+      return decoded;
+    } finally {
+      this.#options.ingestLimit.charge(ai, chargedBytes);
+    }
   }
 
   #admit({ ai }: Endpoint): void {
@@ -147,9 +150,8 @@ export class Collector {
   }
 
   async #store({ ai, pathWord }: Endpoint, decoded: DecodedBody, request: IncomingMessage): Promise<Receipt> {
-    const { store, clientAddresses, ingestLimit, metrics } = this.#options;
+    const { store, clientAddresses, metrics } = this.#options;
     metrics.bodies.inc({ coding: decoded.coding });
-    ingestLimit.charge(ai, decoded.decodedBytes);
     const batch = mapEvents(
       {
         ai,

@@ -4,8 +4,6 @@
  * SDKs put numbers where strings belong and the other way round; whatever can be read is taken, and nothing here throws. NUL and
  * lone surrogates become U+FFFD, because neither survives in UTF-8 text that every CSV reader takes. Widths count code points.
  */
-import { plainDecimal } from './csv.ts';
-
 const REPLACEMENT = '\uFFFD';
 
 const UNSAFE = /[\0\uD800-\uDFFF]/;
@@ -15,11 +13,11 @@ export function safeText(text: string): string {
   return UNSAFE.test(text) ? text.toWellFormed().replaceAll('\0', REPLACEMENT) : text;
 }
 
-/** Reads a text: strings as they are, numbers and booleans in words, objects as JSON. Null when missing or null. */
+/** Reads a text: strings as they are, numbers as they were sent, booleans in words, objects as JSON. Null when missing or null. */
 export function readText(value: unknown): string | null {
   if (typeof value === 'string') return safeText(value);
   if (value === undefined || value === null) return null;
-  if (typeof value === 'number') return plainDecimal(value);
+  if (typeof value === 'number') return String(value); // its wire text: others came as text (wire/number-text.ts)
   if (typeof value === 'boolean') return value ? 'true' : 'false';
   return safeText(JSON.stringify(value));
 }

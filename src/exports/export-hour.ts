@@ -8,7 +8,7 @@ import type { Ledger, PackageEntry } from '../catalog/catalog.ts';
 import { ROW_FLAGS } from '../events/event-row.ts';
 import { DATA_TYPES, type DataType } from '../events/data-types.ts';
 import type { Hour } from '../events/hour.ts';
-import type { PackageStore } from '../packages/package-store.ts';
+import type { PackageCreator } from '../packages/package-store.ts';
 import type { HourReader, RowBatch } from '../store/hour-store.ts';
 import { distinctRows } from './distinct-rows.ts';
 import { buildLedger, checkLedger, countRejected, type DataTypeCount } from './ledger.ts';
@@ -17,7 +17,7 @@ import { PackageWriter } from './package-writer.ts';
 
 export type ExportHourOptions = {
   readonly reader: HourReader;
-  readonly store: PackageStore;
+  readonly store: PackageCreator;
   readonly codec: GzipCodec;
   readonly ai: string;
   readonly hour: Hour;

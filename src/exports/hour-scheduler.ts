@@ -1,5 +1,5 @@
 /**
- * Follows the wall clock: seals each hour as it ends and makes the export tasks of every project.
+ * Follows the wall clock: seals each hour as it ends, makes the export tasks of every project, and sweeps what is past retention.
  *
  * It looks at the clock at least once a second instead of sleeping until the hour's end, so that a stepped clock, a machine that
  * slept, and the hours of a long stop are all caught up with at once. Everything it does may be done twice.
@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.ts';
 import { hourEndMs, hourOf, type Hour } from '../events/hour.ts';
 import { retainedFrom } from '../events/retention.ts';
+import type { RetentionSweep } from './retention-sweep.ts';
 import { waitFor, type Clock } from '../lib/clock.ts';
 import type { HourStore } from '../store/hour-store.ts';
 
@@ -17,6 +18,7 @@ export type HourSchedulerOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly retentionDays: number;
+  readonly sweep: RetentionSweep;
   /** Called when tasks were made. */
   readonly onTasks: () => void;
 };
@@ -55,7 +57,7 @@ export class HourScheduler {
 
   /** Seals every hour that has ended and makes the tasks that are missing. Returns the end of the sealed hours. */
   async closeEndedHours(): Promise<Hour> {
-    const { catalog, store, clock, retentionDays, onTasks } = this.#options;
+    const { catalog, store, clock, retentionDays, onTasks, sweep } = this.#options;
     const nowMs = clock.nowMs();
     const now = hourOf(nowMs);
     if (store.sealedUntil < now) await store.seal(now);
@@ -69,6 +71,7 @@ export class HourScheduler {
       this.#ensuredUntil.set(ai, until);
     }
     if (made > 0) onTasks();
+    await sweep.sweepOnce(now);
     return until;
   }
 }

@@ -11,7 +11,7 @@ import type { PackageEntry } from '../catalog/catalog.ts';
 import { headerLine } from '../events/data-types.ts';
 import { hourFromInteger } from '../events/hour.ts';
 import { LocalPackageStore } from '../packages/local-package-store.ts';
-import type { PackageSink, PackageStore } from '../packages/package-store.ts';
+import type { PackageSink, PackageCreator } from '../packages/package-store.ts';
 import type { GzipCodec } from './gzip/gzip-codec.ts';
 import { openGzipCodec } from './gzip/open-gzip-codec.ts';
 import { PackageWriter } from './package-writer.ts';
@@ -154,7 +154,7 @@ describe('PackageWriter', () => {
 });
 
 const SET = { ai: '0a1b2c3d4e5f6071', dataType: 'action_tag', hour: HOUR, revision: 2 } as const;
-type Setup = { codec: GzipCodec; store: PackageStore; limit?: number; revision?: number };
+type Setup = { codec: GzipCodec; store: PackageCreator; limit?: number; revision?: number };
 
 /** Writes rows in batches that end at these rows, with some of each batch left for a second call. */
 async function writeAll(
@@ -256,13 +256,11 @@ async function readPackages(store: MemoryStore, entries: readonly PackageEntry[]
 }
 
 /** A store that fails at one kind of call. */
-function failing(store: PackageStore, failAt: 'create' | 'write' | 'finish'): PackageStore {
+function failing(store: PackageCreator, failAt: 'create' | 'write' | 'finish'): PackageCreator {
   const fail = (): never => {
     throw new Error(`no ${failAt} today`);
   };
   return {
-    open: (key) => store.open(key),
-    delete: (key) => store.delete(key),
     create: async (key) => {
       if (failAt === 'create') fail();
       const sink = await store.create(key);
@@ -276,7 +274,7 @@ function failing(store: PackageStore, failAt: 'create' | 'write' | 'finish'): Pa
 }
 
 /** Packages in memory: on disk, the thousands of small ones here would be thousands of fsyncs. */
-class MemoryStore implements PackageStore {
+class MemoryStore implements PackageCreator {
   readonly files = new Map<string, Buffer>();
 
   create(key: string): Promise<PackageSink> {
@@ -286,14 +284,6 @@ class MemoryStore implements PackageStore {
       finish: () => Promise.resolve(void this.files.set(key, Buffer.concat(parts))),
       abort: () => Promise.resolve(),
     });
-  }
-
-  open(): never {
-    throw new Error('a writer does not read');
-  }
-
-  delete(): never {
-    throw new Error('a writer does not delete');
   }
 }
 

@@ -19,7 +19,7 @@ import type { PackageEntry } from '../catalog/catalog.ts';
 import { headerLine } from '../events/data-types.ts';
 import type { DataType } from '../events/data-types.ts';
 import type { Hour } from '../events/hour.ts';
-import type { PackageStore } from '../packages/package-store.ts';
+import type { PackageCreator } from '../packages/package-store.ts';
 import { largestChunkBytes } from './gzip/compressed-size.ts';
 import type { GzipCodec } from './gzip/gzip-codec.ts';
 import { PackageFile } from './package-file.ts';
@@ -34,7 +34,7 @@ const BLOCK_BYTES = 512 * 1024;
 
 export type PackageWriterOptions = {
   readonly codec: GzipCodec;
-  readonly store: PackageStore;
+  readonly store: PackageCreator;
   readonly ai: string;
   readonly dataType: DataType;
   readonly hour: Hour;
@@ -45,7 +45,7 @@ export type PackageWriterOptions = {
 
 export class PackageWriter {
   readonly #codec: GzipCodec;
-  readonly #store: PackageStore;
+  readonly #store: PackageCreator;
   readonly #set: PackageSet;
   readonly #header: Buffer;
   readonly #maxPackageBytes: number;

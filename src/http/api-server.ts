@@ -5,7 +5,7 @@ import { fastify, type FastifyInstance } from 'fastify';
 import type { BaseLogger } from 'pino';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { PackageStore } from '../packages/package-store.ts';
+import type { PackageReader } from '../packages/package-store.ts';
 import { LinkSigner } from '../packages/signed-link.ts';
 import { answerError, answerUnroutable, unknownPathError } from './api-errors.ts';
 import type { CallTurns } from './call-limit.ts';
@@ -17,7 +17,7 @@ import { addTokenRoute } from './token-route.ts';
 
 export type ApiOptions = {
   readonly catalog: Catalog;
-  readonly packages: PackageStore;
+  readonly packages: PackageReader;
   readonly clock: Clock;
   readonly logger: BaseLogger;
   readonly metrics: MetricsText;

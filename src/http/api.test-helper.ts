@@ -31,7 +31,10 @@ export type TestApi = {
   close(): Promise<void>;
 };
 
-export type TestApiOptions = Partial<ApiOptions> & { readonly server?: Partial<HttpServerOptions> };
+export type TestApiOptions = Partial<ApiOptions> & {
+  readonly packages?: PackageStore;
+  readonly server?: Partial<HttpServerOptions>;
+};
 
 /** Opens a server on a free port and closes everything after the test. */
 export async function openTestApi(

@@ -277,6 +277,8 @@ function storeOf(stream: () => Readable, onClose: () => void): PackageStore {
         abort: () => Promise.resolve(),
       });
     },
+    delete: () => Promise.resolve(),
+    deleteBefore: () => Promise.resolve(),
     open: (key) => {
       const close = () => {
         onClose();
@@ -284,6 +286,5 @@ function storeOf(stream: () => Readable, onClose: () => void): PackageStore {
       };
       return Promise.resolve({ bytes: sizes.get(key)!, stream, close });
     },
-    delete: () => Promise.resolve(),
   };
 }

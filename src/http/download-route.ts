@@ -16,7 +16,7 @@ import type { Catalog, PublishedPackage } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isSystemError } from '../lib/system-error.ts';
-import type { OpenPackage, PackageStore } from '../packages/package-store.ts';
+import type { OpenPackage, PackageReader } from '../packages/package-store.ts';
 import type { LinkSigner } from '../packages/signed-link.ts';
 import { unknownPathError } from './api-errors.ts';
 import { parseByteRange, type ByteRange } from './byte-range.ts';
@@ -25,7 +25,7 @@ import { READ_METHODS } from './resource.ts';
 
 export type DownloadRouteOptions = {
   readonly catalog: Pick<Catalog, 'manifests'>;
-  readonly packages: PackageStore;
+  readonly packages: PackageReader;
   readonly linkSigner: LinkSigner;
   readonly clock: Clock;
   readonly logger: BaseLogger;

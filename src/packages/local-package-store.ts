@@ -7,9 +7,10 @@
  * Lost in a crash: packages not finished. Their temporary files stay until `removeLeftovers`.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, opendir, rmdir, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, opendir, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { parseUtcHour, type Hour } from '../events/hour.ts';
 import { syncFolder } from '../lib/atomic-file.ts';
 import { isSystemError } from '../lib/system-error.ts';
 import { LocalOpenPackage } from './local-open-package.ts';
@@ -67,6 +68,17 @@ export class LocalPackageStore implements PackageStore {
     const path = this.#pathOf(key);
     await ifThere(unlink(path));
     await this.#removeEmptyFolders(dirname(path));
+  }
+
+  async deleteBefore(hour: Hour): Promise<void> {
+    for (const ai of (await ifThere(readdir(this.#rootPath))) ?? []) {
+      const folderPath = join(this.#rootPath, ai);
+      for (const name of (await ifThere(readdir(folderPath))) ?? []) {
+        const named = parseUtcHour(name);
+        if (named !== undefined && named < hour) await rm(join(folderPath, name), { recursive: true, force: true });
+      }
+      await this.#removeEmptyFolders(folderPath);
+    }
   }
 
   /**

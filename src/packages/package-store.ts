@@ -6,15 +6,29 @@
  * Invariants: P1 a package is readable under its key only after `finish` returned, whole and durable. P2 a published package's
  * bytes never change. P3 a reader that has opened a package reads it to its end although it is deleted meanwhile.
  */
+import type { Hour } from '../events/hour.ts';
 import type { Readable } from 'node:stream';
 
-export interface PackageStore {
-  /** Opens a package for writing. Nothing is visible under the key yet. Replaces an unfinished or unpublished one. */
-  create(key: string): Promise<PackageSink>;
-  /** Opens a package for reading. Undefined when there is none. */
-  open(key: string): Promise<OpenPackage | undefined>;
+export interface PackageStore extends PackageReader, PackageCreator {
+  /**
+   * Deletes everything of the hours before this one, whether a manifest names it or not: packages of tries that never were
+   * published go too.
+   */
+  deleteBefore(hour: Hour): Promise<void>;
   /** Deletes a package, or nothing when it is not there, and then its empty parent directories. */
   delete(key: string): Promise<void>;
+}
+
+/** The part of a package store that an export needs. */
+export interface PackageCreator {
+  /** Opens a package for writing. Nothing is visible under the key yet. Replaces an unfinished or unpublished one. */
+  create(key: string): Promise<PackageSink>;
+}
+
+/** The part of a package store that a download needs. */
+export interface PackageReader {
+  /** Opens a package for reading. Undefined when there is none. */
+  open(key: string): Promise<OpenPackage | undefined>;
 }
 
 /** A package being written, in order. The caller waits for each call before the next. */

@@ -70,8 +70,8 @@ export interface HourStore {
   readonly sealedUntil: Hour;
   /** Makes a sealed hour ready to read. Idempotent; several processes may do it at once. @throws AppError store_corrupt */
   prepare(hour: Hour): Promise<void>;
-  /** Deletes what is kept of the hours before this one. */
-  dropBefore(hour: Hour): Promise<void>;
+  /** Deletes what is kept of the sealed hours before this one, but for these hours. */
+  dropBefore(hour: Hour, kept: ReadonlySet<Hour>): Promise<void>;
   /** Says why rows cannot be taken; undefined while they can. */
   fault(): string | undefined;
   /** Finishes running appends and closes. */

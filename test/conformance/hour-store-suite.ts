@@ -205,7 +205,7 @@ export function hourStoreSuite(name: string, subject: StoreUnderTest): void {
       await store.seal(addHours(HOUR, 1));
       await store.prepare(HOUR);
       assert.deepEqual(readLines(reader, HOUR), []);
-      await store.dropBefore(addHours(HOUR, 1));
+      await store.dropBefore(addHours(HOUR, 1), new Set());
       assert.throws(() => readLines(reader, HOUR), { code: 'store_corrupt' });
       await store.close();
     });

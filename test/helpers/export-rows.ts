@@ -30,7 +30,9 @@ export type DownloadedPackage = { readonly gzip: Buffer; readonly csv: string; r
 /** Ends the hour and gives its rows by data type. Fails when a header is not as documented. */
 export async function exportRows(server: TestServer, hour: Hour): Promise<Tables> {
   const packages = await exportPackages(server, hour);
-  return Object.fromEntries(DATA_TYPES.map((type) => [type, packages[type].flatMap(({ rows }) => rows)])) as Tables;
+  const tables: Partial<Record<DataType, readonly TableRow[]>> = {};
+  for (const dataType of DATA_TYPES) tables[dataType] = packages[dataType].flatMap(({ rows }) => rows);
+  return tables as Tables;
 }
 
 /** Ends the hour and gives its packages by data type. */

@@ -139,16 +139,19 @@ export class HourLog implements HourStore {
     return Promise.all([this.#prepareBefore(hour), this.#prepareOnce(hour)]).then(() => undefined);
   }
 
-  async dropBefore(hour: Hour): Promise<void> {
+  async dropBefore(hour: Hour, kept: ReadonlySet<Hour>): Promise<void> {
     const { root } = this.#options;
-    const sealed = Math.min(hour, this.#sealedUntil);
-    for (const old of await listHours(root))
-      if (old < sealed) await rm(hourFolder(root, old), { recursive: true, force: true });
+    const isPast = (candidate: Hour): boolean =>
+      candidate < hour && candidate < this.#sealedUntil && !kept.has(candidate);
+    for (const old of await listHours(root)) {
+      if (isPast(old)) await rm(hourFolder(root, old), { recursive: true, force: true });
+    }
     for (const { id, commit } of new HourLogReader(root).committedImports()) {
-      for (const entry of commit.hours.filter((candidate) => candidate.hour < hour)) {
+      // The commit goes last: without it, what a crash left of the import would be taken for one that never counted.
+      for (const entry of commit.hours.filter((candidate) => isPast(candidate.hour))) {
         for (const run of entry.runs) await rm(join(importFolder(root, id), run), { force: true });
       }
-      if (commit.hours.every((entry) => entry.hour < hour))
+      if (commit.hours.every((entry) => isPast(entry.hour)))
         await rm(importFolder(root, id), { recursive: true, force: true });
     }
   }

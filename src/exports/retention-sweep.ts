@@ -1,0 +1,57 @@
+/**
+ * Deletes what is past retention: manifests and packages, rows, tasks. The publication log stays.
+ *
+ * The API says NOT_EXISTS for such hours by the clock alone, so nothing depends on when this runs. An hour whose export is still
+ * to be done keeps its rows; one that failed for good keeps them for as long again, for a person to act, and is then given up.
+ * Every step may be done twice, so a crash between any two is mended by the next sweep. Downloads that run go on.
+ */
+import type { Logger } from 'pino';
+import type { Catalog } from '../catalog/catalog.ts';
+import { addHours, formatBeijingHour, type Hour } from '../events/hour.ts';
+import { retainedFrom } from '../events/retention.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { PackageStore } from '../packages/package-store.ts';
+import type { HourStore } from '../store/hour-store.ts';
+
+export type RetentionSweepOptions = {
+  readonly catalog: Catalog;
+  readonly store: HourStore;
+  readonly packages: PackageStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly retentionDays: number;
+};
+
+export class RetentionSweep {
+  readonly #options: RetentionSweepOptions;
+  #sweptAt: Hour | undefined;
+
+  constructor(options: RetentionSweepOptions) {
+    this.#options = options;
+  }
+
+  /** Sweeps if no sweep was done in this hour yet. */
+  async sweepOnce(now: Hour): Promise<void> {
+    if (this.#sweptAt === now) return;
+    await this.sweep();
+    this.#sweptAt = now;
+  }
+
+  /** Deletes what is past retention now. */
+  async sweep(): Promise<void> {
+    const { catalog, store, packages, clock, logger, retentionDays } = this.#options;
+    const limit = retainedFrom(clock.nowMs(), retentionDays);
+    const givenUp = retainedFrom(clock.nowMs(), 2 * retentionDays);
+    const kept: Hour[] = [];
+    for (const { hour, isFailed } of await catalog.tasks.listUnfinishedBefore(limit)) {
+      if (isFailed && hour < givenUp)
+        logger.error({ hour: formatBeijingHour(hour) }, 'An hour that could never be exported is deleted.');
+      else kept.push(hour);
+    }
+    // The manifest first, so that no link is given to a package that is going; then the bytes.
+    await catalog.manifests.deletePackagesBefore(limit);
+    await packages.deleteBefore(limit);
+    await store.dropBefore(limit, new Set(kept.flatMap((hour) => [hour, addHours(hour, -1)])));
+    await catalog.tasks.deleteBefore(limit, kept);
+  }
+}
