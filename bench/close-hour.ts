@@ -51,7 +51,7 @@ try {
   const token = await getToken({ baseUrl: server.baseUrl, clientId, secret, project: uid, ai, clock });
   const client = new ExportClient({ baseUrl: server.baseUrl, clientId, token, ai });
   const closeStartMs = performance.now();
-  await server.setClock(HOUR_START_MS + HOUR_MS);
+  server.clock.set(HOUR_START_MS + HOUR_MS);
   let links: readonly string[] | undefined;
   while (!links) {
     const answer = await client.exportHour('action', { date: formatBeijingHour(hourOf(HOUR_START_MS)) });

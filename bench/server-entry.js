@@ -1,13 +1,13 @@
-// The built server as a process of its own, with a clock that the benchmark sets by message. Plain JavaScript over dist/, so that
+// The built server as a process of its own, with a clock that the benchmark sets by a file. Plain JavaScript over dist/, so that
 // what is measured is what is installed, without the memory of Node's TypeScript support.
+import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { openServer } from '../dist/system.js';
 
-const { data, nowMs, changes } = JSON.parse(process.argv[2] ?? '{}');
-let clockMs = nowMs;
+const { data, clockFile, changes } = JSON.parse(process.argv[2] ?? '{}');
 const server = await openServer({
   data,
-  clock: { nowMs: () => clockMs },
+  clock: { nowMs: () => Number(readFileSync(clockFile, 'latin1')) },
   logger: pino({ level: 'error' }),
   listen: { host: '127.0.0.1', port: 0 },
   collectors: 1,
@@ -25,10 +25,6 @@ const server = await openServer({
   maxHeldBytes: 256 * 1024 * 1024,
   trustedProxies: [],
   ...changes,
-});
-process.on('message', (message) => {
-  clockMs = message.nowMs;
-  process.send({ nowMs: clockMs });
 });
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.send({ port: server.port });

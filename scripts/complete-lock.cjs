@@ -10,7 +10,10 @@ const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
 
 /** Reads os, cpu and libc from the last words of a package name such as "x-linux-arm64-musl". */
 function platformOf(name) {
-  const match = /-(linux|darwin|win32|freebsd|openbsd|android)-(x64|arm64|ia32|arm|riscv64|ppc64|loong64|s390x)(?:-(musl|gnu))?$/.exec(name);
+  const match =
+    /-(linux|darwin|win32|freebsd|openbsd|android)-(x64|arm64|ia32|arm|riscv64|ppc64|loong64|s390x)(?:-(musl|gnu))?$/.exec(
+      name,
+    );
   if (!match) return null;
   const [, os, cpu, libc] = match;
   return { os: [os], cpu: [cpu], ...(os === 'linux' && libc ? { libc: [libc === 'musl' ? 'musl' : 'glibc'] } : {}) };

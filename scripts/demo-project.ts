@@ -19,7 +19,7 @@ import { addHours, beijingDayOf, HOUR_MS, hourFromInteger, hourOf, HOURS_PER_DAY
 import type { Hour, HourRange } from '../src/events/hour.ts';
 import { retainedFrom } from '../src/events/retention.ts';
 import { importEvents } from '../src/imports/import-events.ts';
-import { readFileIfThere, writeFileAtomic } from '../src/lib/atomic-file.ts';
+import { readFileIfThere, writeFileAtomic, writeFileOnce } from '../src/lib/atomic-file.ts';
 import { isSystemError } from '../src/lib/system-error.ts';
 import { openWorkshop, type ServerConfig } from '../src/system.ts';
 
@@ -48,9 +48,7 @@ export async function openDemoProject(config: ServerConfig, tell: (line: string)
   let state = await readState(data);
   if (!state) {
     if (!(await isEmpty(data))) return undefined;
-    state = { ai: randomBytes(8).toString('hex'), firstHour: yesterday(clock.nowMs()), events: 0, isImported: false };
-    await mkdir(data, { recursive: true, mode: 0o700 });
-    await writeState(data, state);
+    state = await beginState(data, yesterday(clock.nowMs()));
   }
   if (!state.isImported) {
     tell('Making a demo project with a day of sample traffic …');
@@ -72,6 +70,13 @@ async function readState(data: string): Promise<DemoState | undefined> {
   if (!content) return undefined;
   const state = JSON.parse(content.toString()) as DemoState;
   return { ...state, firstHour: hourFromInteger(state.firstHour) };
+}
+
+async function beginState(data: string, firstHour: Hour): Promise<DemoState> {
+  const state: DemoState = { ai: randomBytes(8).toString('hex'), firstHour, events: 0, isImported: false };
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  await writeFileOnce(statePath(data), `${JSON.stringify(state)}\n`);
+  return (await readState(data)) ?? state; // of whoever was first
 }
 
 function writeState(data: string, state: DemoState): Promise<void> {

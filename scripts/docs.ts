@@ -9,9 +9,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from '../src/commands/command.ts';
-import { importCommand } from '../src/commands/import.ts';
-import { projectCreateCommand, projectListCommand, projectShowCommand } from '../src/commands/projects.ts';
-import { serveCommand } from '../src/commands/serve.ts';
+import { COMMANDS } from '../src/commands/commands.ts';
 import { environmentName, OPTION_TABLE, type OptionName, type OptionSpec } from '../src/config/option-table.ts';
 import { ERROR_CATALOGUE } from '../src/errors/catalogue.ts';
 import { columnsOf, DATA_TYPES } from '../src/events/data-types.ts';
@@ -19,13 +17,6 @@ import { HTTP_LIMITS } from '../src/http/server.ts';
 import { DEFAULT_WIRE_LIMITS } from '../src/wire/wire-limits.ts';
 
 const ROOT = new URL('../', import.meta.url);
-const COMMANDS: readonly Command[] = [
-  serveCommand,
-  projectCreateCommand,
-  projectListCommand,
-  projectShowCommand,
-  importCommand,
-];
 const NOTICE = '<!-- made by scripts/docs.ts; change the table that it is made from -->';
 
 const WHOLE_FILES: Readonly<Record<string, () => string>> = {
@@ -92,7 +83,8 @@ function errorsPage(): string {
 Every error has a code that never changes. The message says what is wrong in this case; the advice below is sent with it.
 
 * Over HTTP the body is \`{"code", "message", "details"?, "requestId"}\`; [api.md](api.md#errors) says which calls have
-  another form. From status 500 on the message is a fixed sentence, and the cause is in the server's log under the request id.
+  another form. From status 500 on the API's message is a fixed sentence, and the cause is in the server's log under the request
+  id.
 * On the command line the message and the advice are printed on standard error. The program ends with 1 when it failed and
   with 2 when its options were wrong, which it says for every option at once.
 * An export that failed for good shows the message of its last error as \`errorMsg\`.

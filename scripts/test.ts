@@ -1,5 +1,5 @@
 /**
- * `npm test`: format, lint, types, build, then every test; cheap steps first.
+ * `npm test`: format, types, build, lint, then every test; cheap steps first.
  *
  * Every step runs even when one before it failed, because one run should show everything; the exit code is 1 when any failed.
  * Arguments go to `node --test` (a file, --test-name-pattern=…), and then only the tests run.
@@ -20,8 +20,8 @@ const BUILD: Step = { name: 'build', args: ['scripts/build.ts', '--if-needed'] }
 const CHECKS: readonly Step[] = [
   { name: 'format', args: [toolPath('prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.'] },
   { name: 'types', args: [toolPath('typescript/bin/tsc'), '--noEmit'] },
-  { name: 'lint', args: [toolPath('eslint/bin/eslint.js'), '.'] },
   BUILD,
+  { name: 'lint', args: [toolPath('eslint/bin/eslint.js'), '.'] },
 ];
 
 function toolPath(file: string): string {

@@ -5,23 +5,13 @@
  * to stop, a second one ends the process at once.
  */
 import { readFileSync } from 'node:fs';
-import type { Command } from './commands/command.ts';
+import { COMMANDS } from './commands/commands.ts';
 import { commandHelp, programHelp } from './commands/help.ts';
-import { importCommand } from './commands/import.ts';
-import { projectCreateCommand, projectListCommand, projectShowCommand } from './commands/projects.ts';
-import { serveCommand } from './commands/serve.ts';
 import { parseOptions } from './config/parse-options.ts';
 import { AppError, ConfigurationError } from './errors/app-error.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
-const COMMANDS: readonly Command[] = [
-  serveCommand,
-  projectCreateCommand,
-  projectListCommand,
-  projectShowCommand,
-  importCommand,
-];
 
 function version(): string {
   const packageJson = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {

@@ -56,20 +56,18 @@ export async function openCollectorProcesses(options: CollectorProcessesOptions)
       );
       void restart();
     });
-    return (await process.calls.call('start', { ...options.config, listen: address })) as {
+    return (await process.calls.call('start', options.config)) as {
       host: string;
       port: number;
     };
   };
   const restart = async (): Promise<void> => {
     await waitFor(RESTART_PAUSE_MS, stopping.signal);
-    if (!stopping.signal.aborted)
-      await start().catch((error: unknown) =>
-        options.logger.error({ err: error }, 'A collector process could not start.'),
-      );
+    if (stopping.signal.aborted) return;
+    await start().catch((error: unknown) =>
+      options.logger.error({ err: error }, 'A collector process could not start.'),
+    );
   };
-  // The first one settles the port; the others take the same.
-  let address = options.config.listen;
   const close = async (): Promise<void> => {
     stopping.abort();
     clearInterval(faults);
@@ -80,9 +78,9 @@ export async function openCollectorProcesses(options: CollectorProcessesOptions)
       void calls.call('schedulerFault', options.schedulerFault() ?? null).catch(() => undefined);
   }, FAULT_EVERY_MS);
   try {
-    address = await start();
-    await Promise.all(Array.from({ length: options.count - 1 }, start));
-    return { ...address, close };
+    // All name the same address, and cluster gives them the same socket, also for port 0.
+    const [address] = await Promise.all(Array.from({ length: options.count }, start));
+    return { ...address!, close };
   } catch (error) {
     await close();
     throw new ConfigurationError([error instanceof Error ? error.message : String(error)]);
@@ -91,7 +89,7 @@ export async function openCollectorProcesses(options: CollectorProcessesOptions)
 
 function channelOf(worker: Worker): ConstructorParameters<typeof ProcessCalls>[0] {
   return {
-    send: (message) => worker.send(message),
+    send: (message) => void worker.process.send(message, undefined, undefined, () => undefined), // with a callback it emits no error
     on: (event, listener) => worker.on(event, listener),
     once: (event, listener) => worker.once(event, listener),
   };

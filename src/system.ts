@@ -12,10 +12,11 @@ import type { Catalog } from './catalog/catalog.ts';
 import { openDataCatalog } from './catalog/data-catalog.ts';
 import type { ExportHourJob, ExportJobs } from './exports/export-jobs.ts';
 import type { ExportedHour } from './exports/export-hour.ts';
+import { ExportMetrics } from './exports/export-metrics.ts';
 import type { GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
 import { HourScheduler } from './exports/hour-scheduler.ts';
 import { RetentionSweep } from './exports/retention-sweep.ts';
-import { TaskRunner } from './exports/task-runner.ts';
+import { TaskRunner, type TaskRunnerOptions } from './exports/task-runner.ts';
 import { CallLimit } from './http/call-limit.ts';
 import { recoverImports } from './imports/recover-imports.ts';
 import { Closers } from './lib/closers.ts';
@@ -65,8 +66,11 @@ export type Workshop = {
 /** A running server. */
 export type Server = { readonly host: string; readonly port: number; close(): Promise<void> };
 
-/** Opens what imports and exports need. */
-export async function openWorkshop(config: WorkshopConfig): Promise<Workshop> {
+/** Opens what imports and exports need; whoever counts exports gives its callbacks. */
+export async function openWorkshop(
+  config: WorkshopConfig,
+  callbacks: Pick<TaskRunnerOptions, 'onPublished' | 'onFailed'> = {},
+): Promise<Workshop> {
   const { data, clock, logger } = config;
   const closers = new Closers();
   try {
@@ -87,6 +91,7 @@ export async function openWorkshop(config: WorkshopConfig): Promise<Workshop> {
       job: { storeRoot, packagesRoot, gzip: config.gzip, maxPackageBytes: config.packageBytes },
       maxAttempts: config.exportAttempts,
       concurrency: threads,
+      ...callbacks,
     });
     const reader = new HourLogReader(storeRoot);
     return { catalog, store, reader, jobs, runner, storeRoot, packagesRoot, close: () => closers.close() };
@@ -101,10 +106,17 @@ export async function openServer(config: ServerConfig): Promise<Server> {
   const { clock, logger, data, segmentBytes, syncs } = config;
   const closers = new Closers();
   try {
-    const workshop = closers.add(await openWorkshop(config));
+    const registry = new Registry();
+    const exportMetrics = new ExportMetrics(registry);
+    const workshop = closers.add(
+      await openWorkshop(config, {
+        onPublished: (manifest) => exportMetrics.countPublished(manifest),
+        onFailed: (code) => exportMetrics.countFailed(code),
+      }),
+    );
     const { catalog, store, runner, reader, jobs, storeRoot, packagesRoot } = workshop;
     await recoverImports(catalog, reader, clock.nowMs());
-    const registry = openMetrics(catalog);
+    addServerMetrics(registry, catalog);
     const onTasks = (): void => runner.wake();
     const { retentionDays } = config;
     const packages = await LocalPackageStore.open(packagesRoot);
@@ -181,8 +193,7 @@ function servingConfigOf(config: ServerConfig): ServingConfig {
   };
 }
 
-function openMetrics(catalog: Catalog): Registry {
-  const registry = new Registry();
+function addServerMetrics(registry: Registry, catalog: Catalog): void {
   collectDefaultMetrics({ register: registry });
   new Gauge({
     name: 'tidegate_export_tasks',
@@ -193,7 +204,6 @@ function openMetrics(catalog: Catalog): Registry {
       for (const [status, count] of Object.entries(await catalog.tasks.countByStatus())) this.set({ status }, count);
     },
   });
-  return registry;
 }
 
 /** Runs loops until closed. A loop ends only by its signal. */

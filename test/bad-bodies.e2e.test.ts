@@ -1,5 +1,7 @@
 /** Bodies that cannot be taken as a whole: a clear refusal, nothing stored, and the server goes on. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import snappy from 'snappyjs';
 import { hourOf } from '../src/events/hour.ts';
@@ -148,6 +150,18 @@ test('bodies that cannot be taken', async (t) => {
       assert.deepEqual([answer.status, accepted, rejected, ignored], [200, ...receipt]);
     });
   }
+
+  await t.test('9 MiB that never end: 413 as soon as it is too much', async () => {
+    const socket = connect(server.port, server.host);
+    socket.on('error', () => undefined); // the server may close while we still write
+    socket.write(`POST ${WEB} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
+    for (let chunk = 0; chunk < 9; chunk += 1) {
+      socket.write(Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(MIB, ' '), Buffer.from('\r\n')]));
+    }
+    const [head] = (await once(socket, 'data')) as [Buffer];
+    assert.match(head.toString(), /^HTTP\/1\.1 413 /);
+    socket.destroy();
+  });
 
   const tables = await exportRows(server, HOUR);
   await t.test('leave nothing behind but what was acknowledged', () => {

@@ -123,7 +123,7 @@ test('events that cannot be taken', async (t) => {
       ['s2s', SERVER_REJECTED],
     ] as const) {
       const kept = rejected.filter(({ platform, event }) => platform === pathWord && event !== undefined);
-      const expected = cases.map(([, event, reason]) => [reason, JSON.parse(JSON.stringify(event))]);
+      const expected = cases.map(([, event, reason]): unknown[] => [reason, JSON.parse(JSON.stringify(event))]);
       const byText = (a: unknown, b: unknown): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
       assert.deepEqual(kept.map(({ reason, event }) => [reason, event]).sort(byText), expected.sort(byText));
     }

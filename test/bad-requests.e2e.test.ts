@@ -186,3 +186,22 @@ test('a project that sends more than it may', async (t) => {
     );
   });
 });
+
+test('bodies beyond the memory that all may hold', async (t) => {
+  const server = await startTestServer(t, { maxHeldBytes: 64 * 1024 });
+  const large = JSON.stringify([{ ...good('large'), p: 'x'.repeat(20_000) }]);
+  await t.test('are refused for now when one project holds more than a quarter of it', async () => {
+    for (const isChunked of [false, true]) {
+      const answer = await send(server, { path: PATH, body: large, isChunked });
+      assertRefused(answer, 503, 'overloaded');
+      assert.equal(answer.headers['retry-after'], '1');
+    }
+  });
+  await t.test('are let go of again, so that smaller ones are taken', async () => {
+    for (let time = 0; time < 10; time += 1) {
+      await sendEvents(server, PATH, [{ ...good(`small ${time}`), p: 'x'.repeat(7000) }]);
+    }
+    const { custom_event: rows } = await exportRows(server, HOUR);
+    assert.equal(rows.length, 10);
+  });
+});

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hourOf } from '../src/events/hour.ts';
+import { addHours, HOUR_MS, hourOf } from '../src/events/hour.ts';
 import { HOUR_START_MS } from './helpers/event-rows.ts';
 import { exportRows, onlyRow, type TableRow } from './helpers/export-rows.ts';
 import { sendEvents } from './helpers/send-events.ts';
@@ -44,6 +44,12 @@ test('a missing domain', async (t) => {
   await sendEvents(first, PATH, both('other-server'));
   await sendEvents(second, PATH, both('other-server-after'));
   await sendEvents(first, PATH, [page('other-server-after')]);
+  await sendEvents(
+    second,
+    PATH,
+    [1, 2, 3].map((number) => custom('three-on-a-page', TM + number)),
+  );
+  await sendEvents(first, PATH, [page('three-on-a-page')]);
   await sendEvents(first, PATH, both('no-page'));
   // Pages that are not this event's: another time, another session, another visitor.
   await sendEvents(second, PATH, [
@@ -78,8 +84,15 @@ test('a missing domain', async (t) => {
   for (const [u, sentence, domains] of cases) {
     await t.test(sentence, () => assert.deepEqual(domainsOf(tables, u), domains));
   }
+  await t.test('is found for every event of a page', () => {
+    const rows = tables.custom_event.filter((row) => row.visitUserId === 'three-on-a-page');
+    assert.deepEqual(
+      rows.map((row) => [row.time, row.domain]),
+      [1, 2, 3].map((number) => [String(TM + number), 'shop.example.test']),
+    );
+  });
   await t.test('costs no row and makes none', () => {
-    assert.equal(tables.custom_event.length, cases.length);
+    assert.equal(tables.custom_event.length, cases.length + 3);
     assert.equal(tables.pvar.length, cases.length);
   });
   await t.test('leaves all other columns as they were sent', () => {
@@ -112,6 +125,10 @@ test('a domain', async (t) => {
     await sendEvents(other, PATH, [custom(`found ${what}`)]);
     await sendEvents(server, PATH, [page(`found ${what}`, domain)]);
   }
+  // Fields before the domain in which a comma ends nothing.
+  const hostile = 'a","\\",b\\';
+  await sendEvents(other, PATH, [custom(hostile)]);
+  await sendEvents(server, PATH, [page(hostile, 'a\\"b')]);
   await sendEvents(server, PATH, [page('known number', 127), custom('known number')]);
   await sendEvents(other, PATH, [custom('found number')]);
   await sendEvents(server, PATH, [page('found number', 127)]);
@@ -124,6 +141,26 @@ test('a domain', async (t) => {
       assert.equal(onlyRow(rows, { visitUserId: `found ${what}` }).domain, domain);
     });
   }
+  await t.test('goes into its own place, whatever the fields before it hold', () => {
+    assert.equal(onlyRow(rows, { visitUserId: hostile }).domain, 'a\\"b');
+  });
+});
+
+test('a page of the hour before', async (t) => {
+  const server = await startTestServer(t);
+  const other = await startTestServer(t, { data: server.data, clock: server.clock });
+  await sendEvents(server, PATH, [page('remembered'), page('not remembered')]);
+  await exportRows(server, HOUR);
+  server.clock.set(HOUR_START_MS + HOUR_MS + 1000);
+  await sendEvents(server, PATH, both('remembered'));
+  await sendEvents(other, PATH, both('not remembered'));
+  const tables = await exportRows(server, addHours(HOUR, 1));
+  await t.test('gives its domain while the server remembers it', () => {
+    assert.deepEqual(domainsOf(tables, 'remembered'), FOUND);
+  });
+  await t.test('is not looked for after the seal', () => {
+    assert.deepEqual(domainsOf(tables, 'not remembered'), NOT_FOUND);
+  });
 });
 
 test('rows completed after the seal', async (t) => {

@@ -4,7 +4,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { COLUMN_SOURCES, SEND_TIME, type RowContext } from '../src/events/column-sources.ts';
-import { columnsOf, DATA_TYPES, type DataType } from '../src/events/data-types.ts';
+import { columnsOf, DATA_TYPES, headerLine, type DataType } from '../src/events/data-types.ts';
+import { mapEvents } from '../src/events/map-events.ts';
+import { PageDomains } from '../src/events/page-domains.ts';
+import { UserAgents } from '../src/events/user-agent.ts';
 import { renderDocs } from '../scripts/docs.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -78,6 +81,27 @@ describe('links in the documents', () => {
   });
 });
 
+describe('docs/package-format.md', () => {
+  it('shows a row as the mapping makes it', () => {
+    const example = /^```csv\n([^`]+)```/m.exec(read('docs/package-format.md'))?.[1];
+    const variables = { item: '苹果, 红', note: 'a\nb' };
+    const event = { t: 'cstm', n: 'buy', num: 2, var: variables, cs1: 'user-9', d: 'shop.example.com', p: '/prod/1' };
+    const visit = { u: 'u-1', s: 's-1', tm: 1_795_472_582_823, ptm: 1_795_472_582_508 };
+    const { rows } = mapEvents(
+      {
+        ai: '0123456789abcdef',
+        pathWord: 'web',
+        elements: [{ ...event, ...visit }],
+        oversize: new Map(),
+        ip: null,
+        userAgent: null,
+      },
+      { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined },
+    );
+    assert.equal(example, `${headerLine('custom_event')}${rows[0]!.lineHead}1795477881352${rows[0]!.lineTail}`);
+  });
+});
+
 describe('docs/mapping.md', () => {
   for (const dataType of DATA_TYPES) {
     const rows = tableOf(dataType);
@@ -124,6 +148,6 @@ function sourceOf(dataType: DataType, column: string): RegExp {
   if (value === null) return /^–$/;
   if (value === SEND_TIME) return /^send time$/;
   if (value === PAGE_TIME_MS) return /^`ptm`$/;
-  const [, source] = /^from (.+)$/.exec(String(value)) ?? [];
+  const [, source] = /^from (.+)$/.exec(typeof value === 'string' ? value : '') ?? [];
   return source === undefined ? /^made from / : new RegExp(`(^|else )${RegExp.escape(source)}(, else .*)?$`);
 }

@@ -84,12 +84,23 @@ test('the web SDK 2.x', async (t) => {
   await sendEvents(server, `/v3/${AI}/web/cstm?stm=${STM}`, [CUSTOM, PAGE_VARIABLE, CONVERSION, VISITOR_VARIABLE], {
     headers,
   });
+  // From 2.2.4 on b names what the page runs in.
+  await sendEvents(server, `/v3/${AI}/web/pv?stm=${STM}`, [
+    { ...VISIT, u: 'in Baidu', b: 'baidup' },
+    { ...PAGE, u: 'in Alipay', b: 'alip' },
+    { ...PAGE, u: 'in nothing', b: '' },
+  ]);
   const tables = await exportRows(server, HOUR);
 
   await t.test('has its visit, its operating system from the user agent', () => checkVisit(tables));
   await t.test('has its page, its platform from the path', () => checkPage(tables));
   await t.test('has its actions, its place a number and an element without text null', () => checkActions(tables));
   await t.test('has its custom event and variables', () => checkVariables(tables));
+  await t.test('has the platform that b names, whatever the path', () => {
+    assert.equal(onlyRow(tables.visit, { visitUserId: 'in Baidu' }).platform, 'baidup');
+    assert.equal(onlyRow(tables.page, { visitUserId: 'in Alipay' }).platform, 'alip');
+    assert.equal(onlyRow(tables.page, { visitUserId: 'in nothing' }).platform, 'Web');
+  });
 });
 
 test('LZ-String in text forms', async (t) => {

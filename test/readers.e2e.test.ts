@@ -148,7 +148,7 @@ test('an hour of several packages', { skip: missingReaders() ?? false }, async (
   for (let request = 0; request < 20; request += 1) {
     const events = Array.from({ length: 50 }, (_, place) => {
       const number = request * 50 + place;
-      const name = `${((number * 7919) % 1000).toString().padStart(4, '0')}`;
+      const name = String((number * 7919) % 1000).padStart(4, '0');
       names.push(name);
       const noise = Array.from({ length: 12 }, (__, at) => Math.imul(number * 12 + at + 1, 2_654_435_761).toString(36));
       return { t: 'page', u: `u-${name}`, s: 's', tm: TM, p: `line\n${noise.join(',"')}` };

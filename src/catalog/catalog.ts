@@ -161,6 +161,9 @@ export type Manifest = {
   readonly packages: readonly PackageEntry[];
 };
 
+/** One entry of a project's publication log; it stays when retention deletes what was published. */
+export type Publication = Omit<Manifest, 'facts' | 'packages'>;
+
 /** A package together with the hour and revision it was published in. */
 export type PublishedPackage = PackageEntry & { readonly ai: string; readonly hour: Hour; readonly revision: number };
 
@@ -183,6 +186,12 @@ export interface ManifestTable {
   nextRevision(ai: string, hour: Hour): Promise<number>;
   /** Reads the newest revision of an hour; undefined when there is none, or retention has deleted it. */
   newest(ai: string, hour: Hour): Promise<Manifest | undefined>;
+  /** Reads one revision of an hour; undefined when there is none, or retention has deleted it. */
+  read(ai: string, hour: Hour, revision: number): Promise<Manifest | undefined>;
+  /** Lists the revisions that are kept of a project's hours, in order of hour and revision. */
+  listRevisions(ai: string, hours: HourRange): Promise<readonly { readonly hour: Hour; readonly revision: number }[]>;
+  /** Lists entries of a project's publication log in their order: at most `limit`, from the one numbered `fromSeq` on. */
+  listLog(ai: string, page: { readonly fromSeq: number; readonly limit: number }): Promise<readonly Publication[]>;
   /** Lists the packages of the newest revisions of these hours, in order of hour, data type and part. */
   listPackages(ai: string, hours: HourRange, dataType?: DataType): Promise<readonly PublishedPackage[]>;
   /** Finds a package by what its link says, in any revision still kept. */

@@ -1,4 +1,5 @@
 /** The catalog of a data directory: what every process of this machine opens. */
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../errors/app-error.ts';
@@ -15,5 +16,15 @@ export async function openDataCatalog(data: string, clock: Clock): Promise<Catal
       cause: error,
     });
   }
-  return openCatalog({ path: join(data, 'catalog.sqlite'), clock });
+  return openCatalog({ path: catalogPath(data), clock });
+}
+
+/** Opens the catalog of a data directory that must be there. @throws AppError data_directory, and what openCatalog throws */
+export async function openExistingCatalog(data: string, clock: Clock): Promise<Catalog> {
+  if (!existsSync(catalogPath(data))) throw new AppError('data_directory', `There is no Tidegate data in ${data}.`);
+  return openCatalog({ path: catalogPath(data), clock });
+}
+
+function catalogPath(data: string): string {
+  return join(data, 'catalog.sqlite');
 }

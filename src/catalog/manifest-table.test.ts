@@ -191,6 +191,50 @@ describe('SqlManifestTable: listing and finding', () => {
   });
 });
 
+describe('SqlManifestTable: revisions and the log', () => {
+  test('reads any revision that is kept', async (t) => {
+    const { catalog, ai } = await openWithProject(t);
+    const first = await publishHour(catalog, ai, NEW_YEAR, [samplePackage('visit', 0, 'old')]);
+    const second = await publishHour(catalog, ai, NEW_YEAR, []);
+    assert.deepEqual(await catalog.manifests.read(ai, NEW_YEAR, 1), first);
+    assert.deepEqual(await catalog.manifests.read(ai, NEW_YEAR, 2), second);
+    assert.equal(await catalog.manifests.read(ai, NEW_YEAR, 3), undefined);
+    assert.equal(await catalog.manifests.read(ai, NEXT_HOUR, 1), undefined);
+    await catalog.manifests.deletePackagesBefore(NEXT_HOUR);
+    assert.equal(await catalog.manifests.read(ai, NEW_YEAR, 1), undefined);
+  });
+
+  test('lists the revisions that are kept, in order of hour and revision', async (t) => {
+    const { catalog, ai } = await openWithProject(t);
+    await catalog.projects.create(sampleProject({ ai: 'other', uid: 'AAAABBBB' }));
+    await publishHour(catalog, 'other', NEW_YEAR, []);
+    for (const hour of [NEXT_HOUR, NEW_YEAR, NEXT_HOUR]) await publishHour(catalog, ai, hour, []);
+    assert.deepEqual(await catalog.manifests.listRevisions(ai, hoursFrom(NEW_YEAR, 24)), [
+      { hour: NEW_YEAR, revision: 1 },
+      { hour: NEXT_HOUR, revision: 1 },
+      { hour: NEXT_HOUR, revision: 2 },
+    ]);
+    assert.deepEqual(await catalog.manifests.listRevisions(ai, hoursFrom(NEW_YEAR, 1)), [
+      { hour: NEW_YEAR, revision: 1 },
+    ]);
+  });
+
+  test('lists the log of a project page by page, also what retention has taken', async (t) => {
+    const { catalog, ai } = await openWithProject(t);
+    await catalog.projects.create(sampleProject({ ai: 'other', uid: 'AAAABBBB' }));
+    const entries = [];
+    for (const hour of [NEXT_HOUR, NEW_YEAR, addHours(NEW_YEAR, 2)]) {
+      const { facts: _facts, packages: _packages, ...entry } = await publishHour(catalog, ai, hour, []);
+      await publishHour(catalog, 'other', hour, []);
+      entries.push(entry);
+    }
+    await catalog.manifests.deletePackagesBefore(addHours(NEW_YEAR, 2));
+    assert.deepEqual(await catalog.manifests.listLog(ai, { fromSeq: 1, limit: 2 }), entries.slice(0, 2));
+    assert.deepEqual(await catalog.manifests.listLog(ai, { fromSeq: 3, limit: 2 }), entries.slice(2));
+    assert.deepEqual(await catalog.manifests.listLog(ai, { fromSeq: 4, limit: 2 }), []);
+  });
+});
+
 describe('SqlManifestTable: retention', () => {
   test('deletes manifests and packages of old hours, gives their keys, and keeps the log', async (t) => {
     const { catalog, ai } = await openWithProject(t);

@@ -13,7 +13,7 @@ import type { DataType } from '../events/data-types.ts';
 import { hourFromInteger, type Hour, type HourRange } from '../events/hour.ts';
 import type { CatalogDatabase, CatalogTransaction } from './catalog-database.ts';
 import type { CatalogSchema } from './catalog-schema.ts';
-import type { ClaimedTask, Manifest, ManifestFacts, ManifestTable, PublishedPackage } from './catalog.ts';
+import type { ClaimedTask, Manifest, ManifestFacts, ManifestTable, Publication, PublishedPackage } from './catalog.ts';
 import {
   codeOf,
   insertPackages,
@@ -23,7 +23,7 @@ import {
   sortPackages,
 } from './package-rows.ts';
 import { buildLogEntry, buildManifestContent, hashCanonical, signManifestHash } from './public-manifest.ts';
-import { appendPublication, readLogEnd, readNextRevision } from './publication-log.ts';
+import { appendPublication, PUBLICATION_COLUMNS, readLog, readLogEnd, readNextRevision } from './publication-log.ts';
 import { finishTask } from './task-table.ts';
 
 type ManifestDraft = Parameters<ManifestTable['publish']>[1];
@@ -64,45 +64,32 @@ export class SqlManifestTable implements ManifestTable {
     return readNextRevision(this.#database.reader, ai, hour);
   }
 
-  async newest(ai: string, hour: Hour): Promise<Manifest | undefined> {
-    // One statement, so that retention cannot take the packages between two and leave a manifest that lacks them.
+  newest(ai: string, hour: Hour): Promise<Manifest | undefined> {
+    return this.#read(ai, hour, undefined);
+  }
+
+  read(ai: string, hour: Hour, revision: number): Promise<Manifest | undefined> {
+    return this.#read(ai, hour, revision);
+  }
+
+  async listRevisions(
+    ai: string,
+    hours: HourRange,
+  ): Promise<readonly { readonly hour: Hour; readonly revision: number }[]> {
     const rows = await this.#database.reader
       .selectFrom('manifest')
-      .innerJoin('publication', (join) =>
-        join
-          .onRef('publication.ai', '=', 'manifest.ai')
-          .onRef('publication.hour', '=', 'manifest.hour')
-          .onRef('publication.revision', '=', 'manifest.revision'),
-      )
-      .leftJoin('package', (join) =>
-        join
-          .onRef('package.ai', '=', 'manifest.ai')
-          .onRef('package.hour', '=', 'manifest.hour')
-          .onRef('package.revision', '=', 'manifest.revision'),
-      )
-      .select([
-        'manifest.revision',
-        'manifest.facts',
-        'publication.seq',
-        'publication.prev',
-        'publication.content_sha256 as contentSha256',
-        'publication.hash',
-        'publication.signature',
-        'publication.published_at_ms as publishedAtMs',
-        ...PACKAGE_COLUMNS,
-      ])
-      .where('manifest.ai', '=', ai)
-      .where('manifest.hour', '=', hour)
-      .where('manifest.revision', '=', newestRevision)
-      .orderBy('package.data_type')
-      .orderBy('package.part')
+      .select(['hour', 'revision'])
+      .where('ai', '=', ai)
+      .where('hour', '>=', hours.from)
+      .where('hour', '<', hours.until)
+      .orderBy('hour')
+      .orderBy('revision')
       .execute();
-    const [manifest] = rows;
-    if (!manifest) return undefined;
-    const { revision, facts, seq, prev, contentSha256, hash, signature, publishedAtMs } = manifest;
-    const log = { revision, seq, prev, contentSha256, hash, signature, publishedAtMs };
-    const packages = rows.filter(hasPackage).map(packageOf);
-    return { ai, hour, ...log, facts: readFacts(facts), packages };
+    return rows.map(({ hour, revision }) => ({ hour: hourFromInteger(hour), revision }));
+  }
+
+  listLog(ai: string, page: { readonly fromSeq: number; readonly limit: number }): Promise<readonly Publication[]> {
+    return readLog(this.#database.reader, ai, page);
   }
 
   async listPackages(ai: string, hours: HourRange, dataType?: DataType): Promise<readonly PublishedPackage[]> {
@@ -157,6 +144,41 @@ export class SqlManifestTable implements ManifestTable {
       for (const key of deleted) keys.add(key);
     }
     return [...keys];
+  }
+
+  /** Reads a revision of an hour, the newest when none is named. */
+  async #read(ai: string, hour: Hour, revision: number | undefined): Promise<Manifest | undefined> {
+    // One statement, so that retention cannot take the packages between two and leave a manifest that lacks them.
+    let selected = this.#database.reader
+      .selectFrom('manifest')
+      .innerJoin('publication', (join) =>
+        join
+          .onRef('publication.ai', '=', 'manifest.ai')
+          .onRef('publication.hour', '=', 'manifest.hour')
+          .onRef('publication.revision', '=', 'manifest.revision'),
+      )
+      .leftJoin('package', (join) =>
+        join
+          .onRef('package.ai', '=', 'manifest.ai')
+          .onRef('package.hour', '=', 'manifest.hour')
+          .onRef('package.revision', '=', 'manifest.revision'),
+      )
+      .select(['manifest.facts', ...PUBLICATION_COLUMNS, ...PACKAGE_COLUMNS])
+      .where('manifest.ai', '=', ai)
+      .where('manifest.hour', '=', hour)
+      .orderBy('package.data_type')
+      .orderBy('package.part');
+    selected =
+      revision === undefined
+        ? selected.where('manifest.revision', '=', newestRevision)
+        : selected.where('manifest.revision', '=', revision);
+    const rows = await selected.execute();
+    const [manifest] = rows;
+    if (!manifest) return undefined;
+    const { seq, prev, contentSha256, hash, signature, publishedAtMs } = manifest;
+    const log = { revision: manifest.revision, seq, prev, contentSha256, hash, signature, publishedAtMs };
+    const packages = rows.filter(hasPackage).map(packageOf);
+    return { ai, hour, ...log, facts: readFacts(manifest.facts), packages };
   }
 
   /** Completes a manifest with its hashes and signature. */

@@ -3,15 +3,16 @@ import { createHash, createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
 import type { Manifest } from './catalog.ts';
 import { NEW_YEAR, NEW_YEAR_MS, samplePackage } from './catalog.test-helper.ts';
+import type { PublicManifest } from './manifest-schema.ts';
 import {
   buildLogEntry,
   buildManifestContent,
+  buildPublicLogEntry,
   buildPublicManifest,
   findLogFault,
   findManifestFault,
   hashCanonical,
   NO_PREVIOUS_HASH,
-  type PublicManifest,
   signManifestHash,
 } from './public-manifest.ts';
 
@@ -107,6 +108,13 @@ describe('findManifestFault and findLogFault', () => {
     const entries = LOG.map(({ packages: _packages, ledger: _ledger, ...entry }) => entry);
     assert.equal(findLogFault(entries, KEYS.publicKey), undefined);
     assert.match(findLogFault([first, third], KEYS.publicKey) ?? 'no fault', /out of sequence/);
+  });
+
+  test('checks the entries that the catalog lists', () => {
+    const entries = [FIRST, SECOND].map(({ packages: _packages, facts: _facts, ...entry }) =>
+      buildPublicLogEntry(entry),
+    );
+    assert.equal(findLogFault(entries, KEYS.publicKey), undefined);
   });
 
   test('finds a log that another key has signed', () => {

@@ -7,44 +7,18 @@
  * be checked when retention has deleted what they published. `prev` is the hash of the entry before, so an entry cannot be
  * changed or left out without changing all later ones; the signature is Ed25519 over the 32 bytes of the hash, so that they
  * cannot be made anew without the server's key.
- *
- * The form is published (docs/package-format.md): a change is a change of `schemaVersion`.
  */
 import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { canonicalJson } from '../events/canonical-json.ts';
 import { formatBeijingHour } from '../events/hour.ts';
-import type { Manifest, ManifestFacts, PackageEntry } from './catalog.ts';
+import type { Manifest, ManifestFacts, PackageEntry, Publication } from './catalog.ts';
+import type { LogEntry, ManifestContent, PublicLogEntry, PublicManifest, PublicPackage } from './manifest-schema.ts';
 
 /** `prev` of a project's first entry. */
 export const NO_PREVIOUS_HASH = '0'.repeat(64);
 
-/** A package as the public manifest lists it: what a client can check, not where the server keeps it. */
-export type PublicPackage = Omit<PackageEntry, 'part' | 'key'>;
-
-/** One entry of a publication log: what `hash` covers. */
-export type LogEntry = {
-  readonly ai: string;
-  /** yyyyMMddHH in Beijing time. */
-  readonly hour: string;
-  readonly revision: number;
-  readonly seq: number;
-  readonly prev: string;
-  /** RFC 3339, UTC, with milliseconds. */
-  readonly publishedAt: string;
-  readonly contentSha256: string;
-};
-
-/** What a revision published: what `contentSha256` covers. Packages are in order of data type and part. */
-export type ManifestContent = ManifestFacts & { readonly packages: readonly PublicPackage[] };
-
-/** The document that clients read. */
-export type PublicManifest = LogEntry & ManifestContent & { readonly hash: string; readonly signature: string };
-
 /** What a log entry is made of inside the catalog. */
-export type LogEntryFields = Pick<
-  Manifest,
-  'ai' | 'hour' | 'revision' | 'seq' | 'prev' | 'publishedAtMs' | 'contentSha256'
->;
+export type LogEntryFields = Omit<Publication, 'hash' | 'signature'>;
 
 /** Builds the document that clients read and can check with `findManifestFault`. */
 export function buildPublicManifest(manifest: Manifest): PublicManifest {
@@ -54,6 +28,11 @@ export function buildPublicManifest(manifest: Manifest): PublicManifest {
     hash: manifest.hash,
     signature: manifest.signature,
   };
+}
+
+/** Builds a log entry as clients read it; they can check it with `findLogFault`. */
+export function buildPublicLogEntry(publication: Publication): PublicLogEntry {
+  return { ...buildLogEntry(publication), hash: publication.hash, signature: publication.signature };
 }
 
 /** Builds what an entry's hash covers. */
@@ -103,34 +82,47 @@ export function signManifestHash(hash: string, key: KeyObject): string {
  * Returns the first fault in a sentence, undefined when there is none.
  */
 export function findManifestFault(manifests: readonly PublicManifest[], publicKeyPem: string): string | undefined {
-  for (const { packages, schemaVersion, codec, ledger, contentSha256, seq, ai } of manifests) {
-    if (hashCanonical({ schemaVersion, codec, ledger, packages }) !== contentSha256) {
-      return `Entry ${seq} of ${ai} published something else than ${contentSha256}.`;
-    }
+  for (const manifest of manifests) {
+    const fault = findContentFault(manifest);
+    if (fault !== undefined) return fault;
   }
   return findLogFault(manifests, publicKeyPem);
 }
 
 /** Checks log entries that follow one another, whether or not what they published is still there. As `findManifestFault`. */
-export function findLogFault(
-  entries: readonly (LogEntry & { readonly hash: string; readonly signature: string })[],
-  publicKeyPem: string,
-): string | undefined {
+export function findLogFault(entries: readonly PublicLogEntry[], publicKeyPem: string): string | undefined {
   const publicKey = createPublicKey(publicKeyPem);
-  for (const [index, listed] of entries.entries()) {
-    const { ai, hour, revision, seq, prev, publishedAt, contentSha256, hash, signature } = listed;
-    const entry = `Entry ${seq} of ${ai}`;
-    if (hashCanonical({ ai, hour, revision, seq, prev, publishedAt, contentSha256 }) !== hash) {
-      return `${entry} does not hash to ${hash}.`;
-    }
-    if (!verify(null, Buffer.from(hash, 'hex'), publicKey, Buffer.from(signature, 'hex'))) {
-      return `${entry} is not signed by this key.`;
-    }
-    const before = entries[index - 1];
-    if (before ? ai !== before.ai || seq !== before.seq + 1 : seq < 1) return `${entry} is out of sequence.`;
-    if (before ? prev !== before.hash : seq === 1 && prev !== NO_PREVIOUS_HASH) {
-      return `${entry} does not follow the entry before it.`;
-    }
+  for (const [index, entry] of entries.entries()) {
+    const fault = findEntryFault(entry, entries[index - 1], publicKey);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/** Checks that a manifest says what its log entry has published. */
+export function findContentFault(manifest: PublicManifest): string | undefined {
+  const { packages, schemaVersion, codec, ledger, contentSha256 } = manifest;
+  if (hashCanonical({ schemaVersion, codec, ledger, packages }) === contentSha256) return undefined;
+  return `Entry ${manifest.seq} of ${manifest.ai} published something else than ${contentSha256}.`;
+}
+
+/** Checks one log entry, and that it follows the one before; any entry may be the first of a stretch. */
+export function findEntryFault(
+  entry: PublicLogEntry,
+  before: PublicLogEntry | undefined,
+  publicKey: KeyObject,
+): string | undefined {
+  const { ai, hour, revision, seq, prev, publishedAt, contentSha256, hash, signature } = entry;
+  const name = `Entry ${seq} of ${ai}`;
+  if (hashCanonical({ ai, hour, revision, seq, prev, publishedAt, contentSha256 }) !== hash) {
+    return `${name} does not hash to ${hash}.`;
+  }
+  if (!verify(null, Buffer.from(hash, 'hex'), publicKey, Buffer.from(signature, 'hex'))) {
+    return `${name} is not signed by this key.`;
+  }
+  if (before ? ai !== before.ai || seq !== before.seq + 1 : seq < 1) return `${name} is out of sequence.`;
+  if (before ? prev !== before.hash : seq === 1 && prev !== NO_PREVIOUS_HASH) {
+    return `${name} does not follow the entry before it.`;
   }
   return undefined;
 }

@@ -2,10 +2,39 @@
  * The publication log of each project: one entry a published revision, each with the hash of the entry before it. Entries are
  * only ever appended, and stay when retention deletes what was published.
  */
-import type { Hour } from '../events/hour.ts';
+import { hourFromInteger, type Hour } from '../events/hour.ts';
 import type { CatalogReader, CatalogTransaction } from './catalog-database.ts';
-import type { Manifest } from './catalog.ts';
+import type { Publication } from './catalog.ts';
 import { NO_PREVIOUS_HASH } from './public-manifest.ts';
+
+/** The columns of an entry under the names of the type `Publication`, but for its hour. */
+export const PUBLICATION_COLUMNS = [
+  'publication.ai',
+  'publication.seq',
+  'publication.revision',
+  'publication.prev',
+  'publication.content_sha256 as contentSha256',
+  'publication.hash',
+  'publication.signature',
+  'publication.published_at_ms as publishedAtMs',
+] as const;
+
+/** Reads entries of a project's log in their order, from the one numbered `fromSeq` on. */
+export async function readLog(
+  reader: CatalogReader,
+  ai: string,
+  { fromSeq, limit }: { readonly fromSeq: number; readonly limit: number },
+): Promise<readonly Publication[]> {
+  const rows = await reader
+    .selectFrom('publication')
+    .select(['publication.hour', ...PUBLICATION_COLUMNS])
+    .where('ai', '=', ai)
+    .where('seq', '>=', fromSeq)
+    .orderBy('seq')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({ ...row, hour: hourFromInteger(row.hour) }));
+}
 
 /** Gives the revision that the next publication of an hour has: 1, then counting up, also past revisions deleted since. */
 export async function readNextRevision(reader: CatalogReader, ai: string, hour: Hour): Promise<number> {
@@ -30,9 +59,9 @@ export async function readLogEnd(reader: CatalogReader, ai: string): Promise<{ s
   return last ? { seq: last.seq + 1, prev: last.hash } : { seq: 1, prev: NO_PREVIOUS_HASH };
 }
 
-/** Appends a manifest's entry, in the transaction that read the log's end. */
-export async function appendPublication(transaction: CatalogTransaction, manifest: Manifest): Promise<void> {
-  const { ai, seq, hour, revision, prev, contentSha256, hash, signature, publishedAtMs } = manifest;
+/** Appends an entry, in the transaction that read the log's end. */
+export async function appendPublication(transaction: CatalogTransaction, entry: Publication): Promise<void> {
+  const { ai, seq, hour, revision, prev, contentSha256, hash, signature, publishedAtMs } = entry;
   await transaction
     .insertInto('publication')
     .values({

@@ -1,9 +1,10 @@
 /** The server's own keys: made once per catalog, by whichever process opens it first. */
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { CatalogDatabase, CatalogReader } from './catalog-database.ts';
 import type { ServerKeys } from './catalog.ts';
 
 const LINK_KEY_BYTES = 32;
+const KEY_ID_DIGITS = 16;
 /** The table has one row; its id is always this. */
 const ONLY_ROW = 1;
 
@@ -27,6 +28,12 @@ export async function loadServerKeys(database: CatalogDatabase, nowMs: number): 
       .execute();
     return made;
   });
+}
+
+/** Names a public key: the first 16 hex digits of the SHA-256 of its DER. */
+export function keyIdOf(publicKeyPem: string): string {
+  const der = createPublicKey(publicKeyPem).export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(der).digest('hex').slice(0, KEY_ID_DIGITS);
 }
 
 async function readServerKeys(reader: CatalogReader): Promise<ServerKeys | undefined> {

@@ -1,5 +1,5 @@
 /** What the collector counts for /metrics. */
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 import type { EventBatch } from '../events/event-row.ts';
 
 export class CollectorMetrics {
@@ -8,7 +8,6 @@ export class CollectorMetrics {
   readonly cutValues: Counter<'data_type' | 'column'>;
   readonly bodies: Counter<'coding'>;
   readonly seconds: Histogram;
-  readonly heldBytes: Gauge;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -40,11 +39,6 @@ export class CollectorMetrics {
       name: 'tidegate_collector_request_seconds',
       help: 'Time from a request to its answer, its rows durable.',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
-      registers,
-    });
-    this.heldBytes = new Gauge({
-      name: 'tidegate_collector_held_bytes',
-      help: 'Bytes of request bodies in memory.',
       registers,
     });
   }

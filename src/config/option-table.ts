@@ -150,6 +150,20 @@ export const OPTION_TABLE = {
   ai: { type: text, placeholder: 'AI', description: 'Public id of the project.' },
   uid: { type: text, placeholder: 'UID', description: 'Eight letters and digits, called project in the token call.' },
   'client-id': { type: text, placeholder: 'KEY', description: 'Public key, sent as X-Client-Id.' },
+  hour: { type: text, placeholder: 'yyyyMMddHH', description: 'Hour in Beijing time.' },
+  wait: { type: flag, description: 'Return when it is done, or has failed again. Needs a running server.' },
+  manifest: {
+    type: { kind: 'list' },
+    placeholder: 'FILE,…',
+    default: '',
+    description:
+      "Manifests, each an answer of the API's manifest call saved as it came. Files may also follow as words.",
+  },
+  'public-key': {
+    type: text,
+    placeholder: 'FILE',
+    description: "The server's /.well-known/tidegate.json saved as it came, or its public key in PEM.",
+  },
   'secret-file': {
     type: text,
     placeholder: 'FILE',

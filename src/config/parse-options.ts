@@ -1,8 +1,8 @@
 /**
  * Reads a command's options from its arguments and the environment, and says all faults at once.
  *
- * An argument wins over the environment, the environment over the default. A variable with our prefix that names no option is a
- * fault: a misspelt one would otherwise do nothing, silently.
+ * An argument wins over the environment, the environment over the default. A list that is given twice is one list. A variable
+ * with our prefix that names no option is a fault: a misspelt one would otherwise do nothing, silently.
  */
 import { parseArgs } from 'node:util';
 import { ConfigurationError } from '../errors/app-error.ts';
@@ -88,6 +88,7 @@ function readArguments(
   faults: string[],
 ): { readonly given: ReadonlyMap<string, string>; readonly positionals: readonly string[] } {
   const isFlag = (name: OptionName): boolean => OPTION_TABLE[name].type.kind === 'flag';
+  const isList = (name: OptionName): boolean => OPTION_TABLE[name].type.kind === 'list';
   const { tokens } = parseArgs({
     args: [...args],
     options: Object.fromEntries(names.map((name) => [name, { type: isFlag(name) ? 'boolean' : 'string' }])),
@@ -108,7 +109,7 @@ function readArguments(
       (token.value.startsWith('-') && !token.inlineValue && token.value.length > 1)
     ) {
       faults.push(`--${name} needs a value.`);
-    } else given.set(name, token.value);
+    } else given.set(name, isList(name) && given.has(name) ? `${given.get(name)!},${token.value}` : token.value);
   }
   return { given, positionals };
 }

@@ -15,6 +15,10 @@ export const ERROR_CATALOGUE = {
   link_refused: { status: 403, advice: 'Ask the export call for a fresh link; links expire and may not be changed.' },
   unknown_project: { status: 404, advice: 'Use the ai that `tidegate project list` shows.' },
   not_found: { status: 404, advice: 'Check the path against docs/api.md.' },
+  no_manifest: {
+    status: 404,
+    advice: 'Ask for an hour that is FINISHED and kept; the export call says how far an hour is.',
+  },
   method_not_allowed: { status: 405, advice: 'Use the method that docs/api.md gives for this path.' },
   package_gone: { status: 410, advice: 'The package was removed by retention or erasure; ask the export call again.' },
   too_large: { status: 413, advice: 'Send smaller batches: at most 8 MiB on the wire and 64 MiB decoded.' },
@@ -37,6 +41,8 @@ export const ERROR_CATALOGUE = {
     advice: 'Import only into hours without rows; this hour already has a manifest with rows.',
   },
   hour_out_of_range: { status: 409, advice: 'Import hours after exportEnabledAt and within retention.' },
+  hour_failed: { status: 409, advice: 'Mend what the message names, then run `tidegate export retry`.' },
+  retry_refused: { status: 409, advice: 'Retry an hour that is in ERROR; for any other there is nothing to do.' },
   import_invalid: { status: 400, advice: 'Correct the named line; nothing of this import was taken.' },
   // What the disk held
   store_corrupt: {
@@ -47,6 +53,10 @@ export const ERROR_CATALOGUE = {
     status: 500,
     advice:
       'Rows of this hour were lost or doubled on disk; nothing of it was published. Restore the data directory, or report it.',
+  },
+  verification_failed: {
+    status: 500,
+    advice: 'Restore the named files from a backup, or download them again; report what you cannot explain.',
   },
   format_too_new: {
     status: 500,

@@ -66,6 +66,12 @@ export function parseUtcHour(text: string): Hour | undefined {
   return formatUtcHour(hourOf(instantMs)) === text ? hourOf(instantMs) : undefined;
 }
 
+/** Reads an hour back from `formatBeijingHour`'s ten digits; undefined when it is no such text. */
+export function parseBeijingHour(text: string): Hour | undefined {
+  const asUtc = parseUtcHour(`${text}00`);
+  return asUtc === undefined ? undefined : addHours(asUtc, -BEIJING_OFFSET_MS / HOUR_MS);
+}
+
 /** Writes an instant as `yyyy-MM-dd HH:mm` in UTC, the form of requestTime. */
 export function formatRequestTime(instantMs: number): string {
   return new Date(instantMs).toISOString().slice(0, 16).replace('T', ' ');

@@ -67,7 +67,14 @@ export function buildLedger(
 
 /** Checks both balances. @throws AppError ledger_unbalanced, naming the numbers that differ */
 export function checkLedger(ledger: Ledger): void {
-  const faults = [
+  const faults = findLedgerFaults(ledger);
+  if (faults.length > 0)
+    throw new AppError('ledger_unbalanced', `The hour's ledger does not balance: ${faults.join('; ')}.`);
+}
+
+/** Finds what does not balance: one part of a sentence for each line and data type whose numbers differ. */
+export function findLedgerFaults(ledger: Ledger): readonly string[] {
+  return [
     ...Object.entries(ledger.events).flatMap(([line, { received, accepted, rejected, ignored }]) =>
       received === accepted + rejected + ignored
         ? []
@@ -81,6 +88,4 @@ export function checkLedger(ledger: Ledger): void {
         : [`${dataType}: ${made} rows made, but ${exported} exported + ${duplicates} duplicates`],
     ),
   ];
-  if (faults.length > 0)
-    throw new AppError('ledger_unbalanced', `The hour's ledger does not balance: ${faults.join('; ')}.`);
 }

@@ -24,6 +24,10 @@ export type TaskRunnerOptions = {
   readonly maxAttempts: number;
   /** Tasks worked on at once. */
   readonly concurrency: number;
+  /** Called after each publication of this runner. Must not throw. */
+  readonly onPublished?: ((manifest: Manifest) => void) | undefined;
+  /** Called with the code of the last error, if it has one, when a task has failed for good. Must not throw. */
+  readonly onFailed?: ((code: string | undefined) => void) | undefined;
 };
 
 /** What may be worked on; everything when empty. */
@@ -119,6 +123,7 @@ export class TaskRunner {
       packages,
       nowMs: clock.nowMs(),
     });
+    if (manifest) this.#options.onPublished?.(manifest);
     if (manifest && packages.length > 0)
       logger.info({ ai, hour, revision, packages: packages.length }, 'Hour exported.');
     return manifest;
@@ -128,13 +133,15 @@ export class TaskRunner {
     const { catalog, clock, maxAttempts, logger } = this.#options;
     const { ai, hour, attempts } = task;
     const message = error instanceof Error ? error.message : String(error);
-    const isHopeless = error instanceof Error && 'code' in error && HOPELESS_CODES.includes(error.code);
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const isHopeless = HOPELESS_CODES.includes(code);
     logger.error(
       { err: error, ai, hour, attempts },
       isHopeless || attempts >= maxAttempts ? 'Export failed for good.' : 'Export failed; it will be tried again.',
     );
     if (isHopeless || attempts >= maxAttempts) {
       await catalog.tasks.fail(task, message);
+      this.#options.onFailed?.(typeof code === 'string' ? code : undefined);
     } else {
       const pauseMs = Math.min(1000 * 2 ** (attempts - 1), MAX_PAUSE_MS);
       await catalog.tasks.retryLater(task, clock.nowMs() + pauseMs, message);

@@ -11,6 +11,7 @@ import { answerError, answerUnroutable, unknownPathError } from './api-errors.ts
 import type { CallTurns } from './call-limit.ts';
 import { addDownloadRoute } from './download-route.ts';
 import { addInsightsRoutes } from './insights-routes.ts';
+import { addManifestRoutes } from './manifest-routes.ts';
 import { addOperationsRoutes, type MetricsText, type ReadinessCheck } from './operations-routes.ts';
 import { REQUEST_ID_HEADER, RequestIds } from './request-id.ts';
 import { addTokenRoute } from './token-route.ts';
@@ -42,6 +43,8 @@ export async function openApi(options: ApiOptions): Promise<FastifyInstance> {
     exposeHeadRoutes: false,
     // Scripts whose base URL ends with a slash send two in a row, and the original's proxy forgave it.
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreDuplicateSlashes: true },
+    // Fastify's own default drops parameters that a schema does not know; ours are refused.
+    ajv: { customOptions: { removeAdditional: false } },
     frameworkErrors: (error, request, reply) => answerUnroutable(logger, error, request, reply),
   });
   app.removeAllContentTypeParsers();
@@ -52,6 +55,7 @@ export async function openApi(options: ApiOptions): Promise<FastifyInstance> {
   const linkSigner = new LinkSigner({ linkKey: options.catalog.serverKeys.linkKey });
   addTokenRoute(app, options);
   addInsightsRoutes(app, { ...options, linkSigner, publicUrl: options.publicUrl });
+  addManifestRoutes(app, options);
   addDownloadRoute(app, { ...options, linkSigner });
   addOperationsRoutes(app, options);
   await app.ready();

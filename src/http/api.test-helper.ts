@@ -111,9 +111,9 @@ export function beijingHour(text: string): Hour {
   return addHours(hourOf(Date.UTC(year, month - 1, day, hour)), -8);
 }
 
-/** Claims the task of an hour, made before when there is none. */
+/** Claims the task of an hour, made, or made pending again, before. */
 export async function claimHour({ tasks }: Catalog, ai: string, hour: Hour): Promise<ClaimedTask> {
-  await tasks.ensure(ai, { from: hour, until: addHours(hour, 1) }, 0);
+  await tasks.restart(ai, [hour], 0);
   const task = await tasks.claim({ nowMs: NOW_MS, leaseMs: 1000, ai, hours: [hour] });
   if (!task) throw new Error('There was nothing to claim.');
   return task;

@@ -5,7 +5,6 @@
  * then the project's turn, so that only calls that do work wait; then the status.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
 import type { Catalog, Project } from '../catalog/catalog.ts';
 import { retainedFrom } from '../events/retention.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -16,7 +15,7 @@ import { parseExportCall, type ExportCall } from './export-call.ts';
 import { AllTypesEnvelope, buildEnvelope, type EnvelopeFacts, TypeEnvelope } from './export-envelope.ts';
 import { decideExport, type ExportState } from './export-status.ts';
 import { linkBaseOf } from './link-base.ts';
-import { findAuthorizedProject, UNAUTHORIZED_BODY } from './project-access.ts';
+import { findAuthorizedProject, UNAUTHORIZED_BODY, UnauthorizedBody } from './project-access.ts';
 import { addResource, READ_METHODS } from './resource.ts';
 
 export type InsightsRouteOptions = {
@@ -31,8 +30,6 @@ export type InsightsRouteOptions = {
 type Params = { readonly exportType: string; readonly dataType?: string; readonly ai: string; readonly file: string };
 
 type ReadableCall = Extract<ExportCall, { readonly status: 'readable' }>;
-
-const UnauthorizedBody = Type.Object({ message: Type.String(), errors: Type.Array(Type.String()) });
 
 export function addInsightsRoutes(app: FastifyInstance, options: InsightsRouteOptions): void {
   const handler = (request: FastifyRequest, reply: FastifyReply) => exportLinks(options, request, reply);

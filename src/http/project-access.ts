@@ -5,10 +5,17 @@
  * is there and wrong means that a script mixes up two projects, and is refused.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { Type } from 'typebox';
 import type { Catalog, Project } from '../catalog/catalog.ts';
 
 /** The answer to whoever may not read what was asked for; the same in every case, so that it tells nothing. */
 export const UNAUTHORIZED_BODY = { message: 'Unauthorized', errors: [] } as const;
+
+/** The schema of `UNAUTHORIZED_BODY`, whose form the API document gives. */
+export const UnauthorizedBody = Type.Object({
+  message: Type.String({ description: 'Unauthorized.' }),
+  errors: Type.Array(Type.String(), { description: 'Empty.' }),
+});
 
 /** The word is of the documents; every real client leaves it out. */
 const AUTHORIZATION = /^\s*(?:token\s+)?([0-9A-Za-z]{64})\s*$/i;

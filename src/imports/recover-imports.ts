@@ -12,8 +12,13 @@ export async function recoverImports(catalog: Catalog, reader: HourLogReader, no
     const unexported: Hour[] = [];
     for (const { hour } of commit.hours) {
       const manifest = await catalog.manifests.newest(commit.ai, hour);
-      if (manifest && manifest.facts.ledger.imported === 0) unexported.push(hour);
+      if (manifest && manifest.facts.ledger.imported < importedEvents(reader, hour, commit.ai)) unexported.push(hour);
     }
     if (unexported.length > 0) await catalog.tasks.restart(commit.ai, unexported, nowMs);
   }
+}
+
+/** Counts the events that imports brought into an hour, exported or not. */
+function importedEvents(reader: HourLogReader, hour: Hour, ai: string): number {
+  return reader.counts(hour, ai).receipts.find(({ line }) => line === 'import')?.received ?? 0;
 }

@@ -4,9 +4,10 @@
  * Arguments and results are JSON. A call rejects when the other side throws, or when the channel closes before the answer. A
  * message that is no call of ours is left to others.
  */
-/** One end of an IPC channel: `process` in a child, the child in its parent. */
+/** One end of an IPC channel; see `parentChannel` for a child's. */
 export interface CallChannel {
-  send?(message: object): unknown;
+  /** Never throws and never emits an error: a channel that closed says so by 'disconnect'. */
+  send(message: object): void;
   on(event: 'message', listener: (message: unknown) => void): unknown;
   once(event: 'disconnect', listener: () => void): unknown;
 }
@@ -70,13 +71,17 @@ export class ProcessCalls {
   }
 
   #send(message: object): void {
-    if (this.#isClosed) return;
-    try {
-      this.#channel.send?.(message);
-    } catch {
-      this.#isClosed = true; // the channel closed a moment ago; 'disconnect' rejects what waits
-    }
+    if (!this.#isClosed) this.#channel.send(message);
   }
+}
+
+/** The channel from this process to the one that forked it. */
+export function parentChannel(): CallChannel {
+  return {
+    send: (message) => void process.send?.(message, undefined, undefined, () => undefined), // with a callback it emits no error
+    on: (event, listener) => process.on(event, listener),
+    once: (event, listener) => process.once(event, listener),
+  };
 }
 
 function closed(): Error {

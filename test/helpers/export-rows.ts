@@ -67,7 +67,7 @@ function readPackage(dataType: DataType, gzip: Buffer): DownloadedPackage {
   assert.deepEqual(header, EXPORT_COLUMNS[dataType], `the header of ${dataType}`);
   const rows = records.map((record) => {
     assert.equal(record.length, header.length, `fields of ${record.join()}`);
-    return Object.fromEntries(header.map((name, place) => [name, record[place]!]));
+    return Object.fromEntries(header.map((name, place) => [name ?? '', record[place] ?? null]));
   });
   return { gzip, csv, rows };
 }

@@ -34,7 +34,7 @@ function quotedField(text: string, start: number): { readonly value: string; rea
       at += 1;
       if (text[at] !== '"' && text[at] !== '\\') throw new Error(`an escape of nothing at character ${at}`);
     }
-    value += text[at];
+    value += text.charAt(at);
   }
   throw new Error(`the quote at character ${start} is never closed`);
 }

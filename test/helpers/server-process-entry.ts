@@ -1,20 +1,24 @@
 /**
- * The server as a process of its own, for tests that kill it: the real system, with a clock that the parent sets by message.
+ * The server as a process of its own, for tests that kill it: the real system, with a clock that stands in a file.
  *
  * Started by server-process.ts with the configuration as its argument; ends with its parent.
  */
 import { openServer, type ServerConfig } from '../../src/system.ts';
-import { FakeClock } from './fake-clock.ts';
+import { FileClock } from './file-clock.ts';
 import { testServerConfig } from './test-server.ts';
 
-export type EntryArguments = { readonly data: string; readonly nowMs: number; readonly changes: Partial<ServerConfig> };
+export type EntryArguments = {
+  readonly data: string;
+  readonly clockFile: string;
+  readonly changes: Partial<ServerConfig>;
+};
 
-const { data, nowMs, changes } = JSON.parse(process.argv[2] ?? '') as EntryArguments;
-const clock = new FakeClock(nowMs);
-const server = await openServer({ ...testServerConfig(data, clock), ...changes });
-process.on('message', (message: { readonly nowMs: number }) => {
-  clock.set(message.nowMs);
-  process.send?.({ nowMs: message.nowMs });
+const { data, clockFile, changes } = JSON.parse(process.argv[2] ?? '') as EntryArguments;
+process.env['TEST_CLOCK_FILE'] = clockFile; // for collector processes
+const server = await openServer({
+  ...testServerConfig(data, new FileClock(clockFile)),
+  collectorEntry: new URL('./collector-process-entry.ts', import.meta.url),
+  ...changes,
 });
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.once('SIGTERM', () => {

@@ -2,17 +2,32 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
+import { openDataCatalog } from '../../src/catalog/data-catalog.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import type { ServerConfig } from '../../src/system.ts';
+import { dirname, join } from 'node:path';
+import { FileClock } from './file-clock.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { TEST_PROJECT } from './test-server.ts';
 import type { EntryArguments } from './server-process-entry.ts';
 
 export type ServerProcess = {
   readonly baseUrl: string;
   readonly pid: number;
-  /** Sets the server's clock; it is set when this resolves. */
-  setClock(nowMs: number): Promise<void>;
+  /** The clock of the server and its collector processes. */
+  readonly clock: FileClock;
   /** Sends a signal and waits until the process is gone. */
   kill(signal: NodeJS.Signals): Promise<void>;
 };
+
+/** Makes a data directory that holds the test project. */
+export async function newDataDirectory(context: TestContext): Promise<string> {
+  const data = join(await temporaryFolder(context), 'data');
+  const catalog = await openDataCatalog(data, systemClock);
+  await catalog.projects.create(TEST_PROJECT);
+  await catalog.close();
+  return data;
+}
 
 /** Starts a server on a data directory; it takes requests when this resolves, and is killed with the test. */
 export async function startServerProcess(
@@ -24,7 +39,10 @@ export async function startServerProcess(
     entry = new URL('./server-process-entry.ts', import.meta.url),
   }: { readonly data: string; readonly nowMs: number; readonly changes?: Partial<ServerConfig>; readonly entry?: URL },
 ): Promise<ServerProcess> {
-  const argument: EntryArguments = { data, nowMs, changes };
+  const clockFile = join(dirname(data), 'clock');
+  const clock = new FileClock(clockFile);
+  clock.set(nowMs);
+  const argument: EntryArguments = { data, clockFile, changes };
   const child = fork(entry, [JSON.stringify(argument)], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
@@ -33,11 +51,7 @@ export async function startServerProcess(
   return {
     baseUrl: `http://127.0.0.1:${port}`,
     pid: child.pid!,
-    setClock: async (instantMs) => {
-      const answered = nextMessage(child);
-      child.send({ nowMs: instantMs });
-      await answered;
-    },
+    clock,
     kill: (signal) => endProcess(child, signal),
   };
 }

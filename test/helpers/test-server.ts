@@ -9,6 +9,7 @@ import { HOUR_MS } from '../../src/events/hour.ts';
 import { openDataCatalog } from '../../src/catalog/data-catalog.ts';
 import { openServer, type Server, type ServerConfig } from '../../src/system.ts';
 import { HOUR_START_MS } from './event-rows.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 import { FakeClock } from './fake-clock.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -31,7 +32,7 @@ export const TEST_PROJECT: Project = {
 };
 
 /** The configuration of a server with everything at its default. */
-export function testServerConfig(data: string, clock: FakeClock): ServerConfig {
+export function testServerConfig(data: string, clock: Clock): ServerConfig {
   return {
     data,
     clock,

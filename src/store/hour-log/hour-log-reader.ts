@@ -8,7 +8,15 @@ import { addHours, type Hour } from '../../events/hour.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { isSystemError } from '../../lib/system-error.ts';
 import type { HourCounts, HourReader, KindCount, ReceiptCount, RowBatch } from '../hour-store.ts';
-import { hourFolder, importCommitPath, importFolder, importsFolder, readyPath, shortPath } from './layout.ts';
+import {
+  hourFolder,
+  IMPORT_ID,
+  importCommitPath,
+  importFolder,
+  importsFolder,
+  readyPath,
+  shortPath,
+} from './layout.ts';
 import { mergeRows } from './merge.ts';
 import type { RunGroup } from './run-format.ts';
 import { openCursors, readRun, type IndexedRun } from './run-reader.ts';
@@ -78,7 +86,9 @@ export class HourLogReader implements HourReader {
   committedImports(): readonly { readonly id: string; readonly commit: ImportCommit }[] {
     let ids: readonly string[];
     try {
-      ids = readdirSync(importsFolder(this.#root)).sort();
+      ids = readdirSync(importsFolder(this.#root))
+        .filter((name) => IMPORT_ID.test(name))
+        .sort();
     } catch (error) {
       if (isSystemError(error, 'ENOENT')) return [];
       throw error;

@@ -9,7 +9,7 @@ import { readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../errors/app-error.ts';
 import { isSystemError } from '../../lib/system-error.ts';
-import { importCommitPath, importFolder, importsFolder, listFolder } from './layout.ts';
+import { IMPORT_ID, importCommitPath, importFolder, importsFolder, listFolder } from './layout.ts';
 
 /** Takes the lock until it is disposed of. @throws AppError store_unavailable while another import runs */
 export async function lockImports(root: string): Promise<AsyncDisposable> {
@@ -32,7 +32,7 @@ export async function lockImports(root: string): Promise<AsyncDisposable> {
     }
   }
   for (const id of await listFolder(importsFolder(root))) {
-    if (/^\d{17}-[0-9a-f]{8}$/.test(id) && !existsSync(importCommitPath(root, id))) {
+    if (IMPORT_ID.test(id) && !existsSync(importCommitPath(root, id))) {
       await rm(importFolder(root, id), { recursive: true, force: true });
     }
   }

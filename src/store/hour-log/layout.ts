@@ -48,6 +48,9 @@ export function importCommitPath(root: string, importId: string): string {
   return join(importFolder(root, importId), 'commit.json');
 }
 
+/** The names of import folders: the instant and a random part. Nothing else in the imports' folder is one. */
+export const IMPORT_ID = /^\d{17}-[0-9a-f]{8}$/;
+
 /** Gives the name that a segment and the run made of it share. */
 export function segmentName(collectorId: string, number: number): string {
   return `${collectorId}-${String(number).padStart(6, '0')}`;

@@ -35,7 +35,9 @@ export async function sealHour(root: string, hour: Hour): Promise<void> {
   if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await syncFolder(hoursFolder(root));
   await writeFileOnce(fencePath(root, hour), '');
   const names = await listSegments(folder);
-  const segments = await Promise.all(names.map(async (name) => ({ name, bytes: await measure(folder, name) })));
+  // One after the other: an unsorted segment is read whole to be measured.
+  const segments: SealedSegment[] = [];
+  for (const name of names) segments.push({ name, bytes: await measure(folder, name) });
   const seal: Seal = { version: 1, segments };
   await writeFileOnce(sealPath(root, hour), `${JSON.stringify(seal)}\n`);
 }
@@ -47,7 +49,7 @@ export async function sealHour(root: string, hour: Hour): Promise<void> {
 async function listSegments(folder: string): Promise<readonly string[]> {
   const entries = [...(await listFolder(folder)), ...(await listFolder(folder))];
   const names = entries
-    .filter((entry) => /^[0-9a-z]+-\d{6}\.(seg|run)$/.test(entry))
+    .filter((entry) => /^[0-9a-f]{10}-\d{6,}\.(seg|run)$/.test(entry))
     .map((entry) => entry.slice(0, -SEGMENT_SUFFIX.length));
   return [...new Set(names)].sort();
 }

@@ -17,13 +17,13 @@
  *
  * Lost on a crash: only what was not acknowledged. Memory: what waits, bounded by `maxQueuedBytes`.
  */
-import { existsSync } from 'node:fs';
 import { access, mkdir, open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { AppError } from '../../errors/app-error.ts';
 import { hourEndMs, hourOf, hourStartMs, type Hour } from '../../events/hour.ts';
 import { syncFolder } from '../../lib/atomic-file.ts';
+import { isSystemError } from '../../lib/system-error.ts';
 import { waitFor, type Clock } from '../../lib/clock.ts';
 import { fencePath, hourFolder, hoursFolder, listHours, SEGMENT_SUFFIX, segmentName } from './layout.ts';
 import { buildFrameHeader } from './record-codec.ts';
@@ -140,7 +140,7 @@ export class SegmentAppender {
       await writeAll(segment.handle, [header, ...batches], segment.bytes);
       if (this.#options.syncs) await segment.handle.datasync();
       const end = segment.bytes + length;
-      if (!existsSync(fencePath(this.#options.root, segment.hour)) || (await this.#isConfirmed(segment, end))) {
+      if (!(await isThere(fencePath(this.#options.root, segment.hour))) || (await this.#isConfirmed(segment, end))) {
         segment.bytes = end;
         return sendTimeMs;
       }
@@ -188,11 +188,7 @@ export class SegmentAppender {
     const { root } = this.#options;
     for (const hour of (await listHours(root)).toReversed()) {
       if (hourEndMs(hour) <= this.#notBeforeMs) return;
-      const isFenced = await access(fencePath(root, hour)).then(
-        () => true,
-        () => false,
-      );
-      if (isFenced) {
+      if (await isThere(fencePath(root, hour))) {
         this.#notBeforeMs = hourEndMs(hour);
         return;
       }
@@ -221,6 +217,17 @@ export class SegmentAppender {
       },
     );
     for (const { refuse } of group) refuse(refusal);
+  }
+}
+
+/** Says whether a file is there. Any other error than its absence is thrown: it must not pass for "no fence". */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return false;
+    throw error;
   }
 }
 

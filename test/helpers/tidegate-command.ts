@@ -1,0 +1,21 @@
+/** Runs bin/tidegate as a person does. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+
+export type CommandResult = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string };
+
+const PROGRAM = join(import.meta.dirname, '../../bin/tidegate');
+
+/** Runs a command to its end and gives what it printed. */
+export async function runTidegate(...args: readonly string[]): Promise<CommandResult> {
+  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TIDEGATE_')));
+  const child = spawn(PROGRAM, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment });
+  const [stdout, stderr, [exitCode]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close') as Promise<[number | null]>,
+  ]);
+  return { exitCode, stdout, stderr };
+}
