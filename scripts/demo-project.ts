@@ -137,7 +137,7 @@ async function importSampleDay(config: ServerConfig, state: DemoState): Promise<
     const project = workshop.catalog.projects.findByAi(state.ai)!; // just made
     const { clock, retentionDays } = config;
     await importEvents({ ...workshop, project, clock, retentionDays, onProgress: (step) => progress.show(step) }, [
-      readChunks(chunks),
+      { name: 'the sample day', bytes: readChunks(chunks) },
     ]);
   } catch (error) {
     // A start that was broken off after the import counted: what is left to export, the server exports.

@@ -13,12 +13,13 @@ import { openDataCatalog } from './catalog/data-catalog.ts';
 import type { ExportHourJob, ExportJobs } from './exports/export-jobs.ts';
 import type { ExportedHour } from './exports/export-hour.ts';
 import { ExportMetrics } from './exports/export-metrics.ts';
-import type { GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
+import { openGzipCodec, type GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
 import { HourScheduler } from './exports/hour-scheduler.ts';
 import { RetentionSweep } from './exports/retention-sweep.ts';
 import { TaskRunner, type TaskRunnerOptions } from './exports/task-runner.ts';
 import { CallLimit } from './http/call-limit.ts';
 import { recoverImports } from './imports/recover-imports.ts';
+import { HOUR_MS } from './events/hour.ts';
 import { Closers } from './lib/closers.ts';
 import type { Clock } from './lib/clock.ts';
 import { openCollectorProcesses } from './collector-processes.ts';
@@ -47,6 +48,8 @@ export type ServerConfig = WorkshopConfig &
   ServingConfig & {
     /** Processes that collect; 1: this one. */
     readonly collectors: number;
+    /** How long a clock that jumped ahead is doubted before retention follows it. Default: an hour. */
+    readonly retentionDoubtMs?: number;
     /** What a collector process runs. Default: collector-process-entry.ts; a test gives one with its own clock. */
     readonly collectorEntry?: URL;
   };
@@ -75,6 +78,8 @@ export async function openWorkshop(
   const closers = new Closers();
   try {
     const catalog = closers.add(await openDataCatalog(data, clock));
+    const codec = await openGzipCodec({ choice: config.gzip }); // a codec that is not there is told now, not at the first export
+    logger.info({ codec: codec.codec.name }, codec.reason);
     const threads = config.exportThreads || availableParallelism();
     const pool = closers.add(openWorkerPool({ file: neighbourFile('worker'), threads }));
     const jobs = poolJobs(pool);
@@ -120,7 +125,9 @@ export async function openServer(config: ServerConfig): Promise<Server> {
     const onTasks = (): void => runner.wake();
     const { retentionDays } = config;
     const packages = await LocalPackageStore.open(packagesRoot);
-    const sweep = new RetentionSweep({ catalog, store, packages, clock, logger, retentionDays });
+    const doubtMs = config.retentionDoubtMs ?? HOUR_MS;
+    const monotonicMs = (): number => performance.now();
+    const sweep = new RetentionSweep({ catalog, store, packages, clock, logger, retentionDays, doubtMs, monotonicMs });
     const scheduler = new HourScheduler({ catalog, store, clock, logger, retentionDays, sweep, onTasks });
     closers.add(startLoops([(signal) => scheduler.run(signal), (signal) => runner.run(signal)]));
     const callLimit = new CallLimit({ callsPerSecond: config.callsPerSecond });

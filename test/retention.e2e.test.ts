@@ -4,7 +4,15 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { downloadPackage, ExportClient, getToken } from '../src/client/export-client.ts';
-import { beijingDayOf, formatBeijingHour, formatUtcHour, hourEndMs, hourOf, HOUR_MS } from '../src/events/hour.ts';
+import {
+  addHours,
+  beijingDayOf,
+  formatBeijingHour,
+  formatUtcHour,
+  hourEndMs,
+  hourOf,
+  HOUR_MS,
+} from '../src/events/hour.ts';
 import { startTestServer, type TestServer } from './helpers/test-server.ts';
 import { waitUntil } from './helpers/wait-until.ts';
 
@@ -12,7 +20,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 describe('retention', () => {
   it('lets rows and packages go with the last hour of their Beijing day, and says NOT_EXISTS with the reason', async (t) => {
-    const server = await startTestServer(t, { retentionDays: 2 });
+    const server = await startTestServer(t, { retentionDays: 2, retentionDoubtMs: 0 });
     const hour = hourOf(server.clock.nowMs());
     await post(server);
     server.clock.set(hourEndMs(hour));
@@ -38,8 +46,25 @@ describe('retention', () => {
     assert.equal((await fetch(link)).status, 403, 'the link has expired long ago');
   });
 
+  it('does not follow a clock that jumped ahead by months at once', async (t) => {
+    const server = await startTestServer(t, { retentionDays: 2 });
+    const hour = hourOf(server.clock.nowMs());
+    await post(server);
+    server.clock.set(hourEndMs(hour));
+    const client = await clientOf(server);
+    await finishedLink(client, formatBeijingHour(hour));
+    server.clock.set(hourEndMs(hour) + 90 * DAY_MS);
+    await waitUntil('the hours up to the clock are sealed', async () => {
+      const hours = await readdir(join(server.data, 'hour-log', 'hours'));
+      return hours.includes(formatUtcHour(addHours(hourOf(server.clock.nowMs()), -1)));
+    });
+    server.clock.set(hourEndMs(hour) + HOUR_MS);
+    assert.equal((await client.exportHour('page', { date: formatBeijingHour(hour) })).status, 'FINISHED');
+    assert.deepEqual(await hourFolders(server, 'packages'), [1]);
+  });
+
   it('finishes a download that runs while its package is deleted', async (t) => {
-    const server = await startTestServer(t, { retentionDays: 1 });
+    const server = await startTestServer(t, { retentionDays: 1, retentionDoubtMs: 0 });
     const hour = hourOf(server.clock.nowMs());
     await post(server, 20_000);
     server.clock.set(hourEndMs(hour));
@@ -47,11 +72,11 @@ describe('retention', () => {
     const link = await finishedLink(client, formatBeijingHour(hour), 10_080);
     const response = await fetch(link);
     const reader = response.body!.getReader();
-    const { value } = await reader.read();
-    let bytes = value!.length;
+    let bytes = 0;
     server.clock.set(hourEndMs(hour) + 4 * DAY_MS);
     await waitUntil('the package is deleted', async () => (await hourFolders(server, 'packages')).length === 0);
-    for (let next = await reader.read(); !next.done; next = await reader.read()) bytes += next.value.length;
+    for (let next = await reader.read(); !next.done; next = await reader.read())
+      bytes += (next.value as Uint8Array).length;
     assert.equal(bytes, Number(response.headers.get('content-length')));
     assert.equal((await fetch(link)).status, 410, 'a link that is still valid to a package that is gone');
   });

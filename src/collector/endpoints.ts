@@ -23,8 +23,9 @@ const PATTERNS: readonly RegExp[] = [
 
 /** Finds the endpoint of a path without its query; undefined when it is none of the collector's. */
 export function findEndpoint(path: string): Endpoint | undefined {
+  const single = path.replace(/^\/{2,}/, '/'); // a configured host that ends with a slash
   for (const pattern of PATTERNS) {
-    const groups = pattern.exec(path)?.groups;
+    const groups = pattern.exec(single)?.groups;
     if (!groups) continue;
     const pathWord = groups.word ?? 'minp';
     return { ai: groups.ai!, pathWord, isWeb: pathWord === 'web' || pathWord === 'wap' };

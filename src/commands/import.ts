@@ -39,7 +39,9 @@ export const importCommand: Command = {
           onProgress: (step) => progress.show(step),
         },
         positionals.map((name) =>
-          name === '-' ? process.stdin : createReadStream(name, { highWaterMark: READ_BYTES }),
+          name === '-'
+            ? { name: 'standard input', bytes: process.stdin }
+            : { name, bytes: createReadStream(name, { highWaterMark: READ_BYTES }) },
         ),
       ).finally(() => progress.end());
       printSummary(summary, options.flag('json'), print);
@@ -69,7 +71,9 @@ function printSummary(summary: ImportSummary, asJson: boolean, print: (line: str
   const hours = summary.hours.map(formatBeijingHour);
   if (asJson) return print(JSON.stringify({ events, rejected, ignored, reasons, hours }));
   const span =
-    hours.length === 0 ? 'no hour' : `${hours.length} hours, ${hours[0]!} to ${hours.at(-1)!} (Beijing time), FINISHED`;
+    hours.length === 0
+      ? 'no hour'
+      : `${hours.length} ${hours.length === 1 ? 'hour' : 'hours'}, ${hours[0]!} to ${hours.at(-1)!} (Beijing time), FINISHED`;
   print(`Imported ${events} events (${rejected} rejected, ${ignored} ignored) into ${span}.`);
   for (const [reason, count] of Object.entries(reasons)) print(`  rejected ${count}: ${reason}`);
 }

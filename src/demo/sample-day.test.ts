@@ -14,7 +14,9 @@ import { makeSampleDay } from './sample-day.ts';
 const DAY = beijingDayOf(hourOf(Date.UTC(2026, 10, 22, 12)));
 const VISITS = 400;
 const LINES = makeSampleDay({ day: DAY, visits: VISITS });
-const IMPORTED = LINES.map((text, place) => parseImportLine({ bytes: Buffer.from(text), number: place + 1 }));
+const IMPORTED = LINES.map((text, place) =>
+  parseImportLine({ source: 'sample', bytes: Buffer.from(text), number: place + 1 }),
+);
 
 describe('makeSampleDay', () => {
   it('makes the same lines for the same day', () => {

@@ -11,7 +11,6 @@ export const ERROR_CATALOGUE = {
     advice: 'Send a JSON array of events, plain or in the coding that the codec headers name (docs/wire-codings.md).',
   },
   too_deep: { status: 400, advice: 'Send events nested at most 64 levels deep.' },
-  unauthorized: { status: 401, advice: 'Ask for a new token with POST /auth/token and send it in Authorization.' },
   link_refused: { status: 403, advice: 'Ask the export call for a fresh link; links expire and may not be changed.' },
   unknown_project: { status: 404, advice: 'Use the ai that `tidegate project list` shows.' },
   not_found: { status: 404, advice: 'Check the path against docs/api.md.' },
@@ -21,7 +20,7 @@ export const ERROR_CATALOGUE = {
   },
   method_not_allowed: { status: 405, advice: 'Use the method that docs/api.md gives for this path.' },
   package_gone: { status: 410, advice: 'The package was removed by retention or erasure; ask the export call again.' },
-  too_large: { status: 413, advice: 'Send smaller batches: at most 8 MiB on the wire and 64 MiB decoded.' },
+  too_large: { status: 413, advice: 'Send smaller batches; docs/configuration.md has the limits.' },
   too_many_requests: { status: 429, advice: 'Wait as long as Retry-After says.' },
   // What the server could not do
   internal: { status: 500, advice: 'Look at the server log for this request id.' },

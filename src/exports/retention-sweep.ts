@@ -7,7 +7,7 @@
  */
 import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.ts';
-import { addHours, formatBeijingHour, type Hour } from '../events/hour.ts';
+import { addHours, formatBeijingHour, HOURS_PER_DAY, type Hour } from '../events/hour.ts';
 import { retainedFrom } from '../events/retention.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { PackageStore } from '../packages/package-store.ts';
@@ -20,21 +20,45 @@ export type RetentionSweepOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly retentionDays: number;
+  /** How long a limit that is far ahead of the last one must hold before it is believed. */
+  readonly doubtMs: number;
+  readonly monotonicMs: () => number;
 };
 
 export class RetentionSweep {
   readonly #options: RetentionSweepOptions;
   #sweptAt: Hour | undefined;
+  #limit: Hour | undefined;
+  /** A limit far ahead of the last one, and since when the clock has said so, on the monotonic clock. */
+  #doubted: { readonly limit: Hour; readonly sinceMs: number } | undefined;
 
   constructor(options: RetentionSweepOptions) {
     this.#options = options;
   }
 
-  /** Sweeps if no sweep was done in this hour yet. */
+  /** Sweeps if no sweep was done in this hour yet, and if the clock can be believed. */
   async sweepOnce(now: Hour): Promise<void> {
-    if (this.#sweptAt === now) return;
+    const { clock, retentionDays } = this.#options;
+    if (this.#sweptAt === now || !this.#isCredible(retainedFrom(clock.nowMs(), retentionDays))) return;
     await this.sweep();
     this.#sweptAt = now;
+  }
+
+  /**
+   * Says whether hours before this one may be deleted. A clock that jumped ahead must not delete everything at once: a limit more
+   * than a day ahead of the last one, or the first after a start, has to hold for an hour of real time.
+   */
+  #isCredible(limit: Hour): boolean {
+    const { doubtMs, monotonicMs } = this.#options;
+    if (this.#limit !== undefined && limit <= this.#limit + HOURS_PER_DAY) {
+      this.#limit = limit;
+      this.#doubted = undefined;
+      return true;
+    }
+    if (!this.#doubted || limit < this.#doubted.limit) this.#doubted = { limit, sinceMs: monotonicMs() };
+    if (monotonicMs() - this.#doubted.sinceMs < doubtMs) return false;
+    this.#limit = limit;
+    return true;
   }
 
   /** Deletes what is past retention now. */

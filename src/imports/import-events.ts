@@ -20,7 +20,7 @@ import { ImportWriter } from '../store/hour-log/import-writer.ts';
 import { lockImports } from '../store/hour-log/import-lock.ts';
 import type { StoreJobs } from '../store/hour-log/store-jobs.ts';
 import { parseImportLine, type ImportLine } from './import-line.ts';
-import { readLines } from './ndjson-lines.ts';
+import { placeOf, readLines, type NdjsonLine } from './ndjson-lines.ts';
 
 export type ImportOptions = {
   readonly project: Project;
@@ -48,6 +48,9 @@ export type ImportSummary = {
   readonly hours: readonly Hour[];
 };
 
+/** A stream of NDJSON and what to call it in a message. */
+export type ImportSource = { readonly name: string; readonly bytes: AsyncIterable<Buffer> };
+
 const MAX_LINE_BYTES = 2 * 1024 * 1024;
 const MAX_EVENTS_PER_REQUEST = 500;
 
@@ -55,10 +58,7 @@ const MAX_EVENTS_PER_REQUEST = 500;
  * Imports the events of these sources, one after the other, and returns when their hours are FINISHED again.
  * @throws AppError import_invalid, hour_open, hour_out_of_range, hour_holds_rows, store_corrupt
  */
-export async function importEvents(
-  options: ImportOptions,
-  sources: readonly AsyncIterable<Buffer>[],
-): Promise<ImportSummary> {
+export async function importEvents(options: ImportOptions, sources: readonly ImportSource[]): Promise<ImportSummary> {
   const { store, clock, storeRoot, project, jobs } = options;
   await store.seal(hourOf(clock.nowMs()));
   await using _lock = await lockImports(storeRoot);
@@ -78,7 +78,7 @@ export async function importEvents(
 async function writeEvents(
   options: ImportOptions,
   writer: ImportWriter,
-  sources: readonly AsyncIterable<Buffer>[],
+  sources: readonly ImportSource[],
 ): Promise<Omit<ImportSummary, 'hours'>> {
   const mapper: Mapper = { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined };
   const checkedHours = new Set<Hour>();
@@ -107,7 +107,7 @@ async function writeEvents(
     for await (const text of lines) {
       const line = parseImportLine(text);
       const hour = hourOf(line.sendTimeMs);
-      if (!checkedHours.has(hour)) await checkHour(options, hour, text.number);
+      if (!checkedHours.has(hour)) await checkHour(options, hour, text);
       checkedHours.add(hour);
       if (request.length === MAX_EVENTS_PER_REQUEST || (request[0] && !isSameRequest(request[0], line)))
         await writeRequest();
@@ -123,9 +123,9 @@ function isSameRequest(a: ImportLine, b: ImportLine): boolean {
 }
 
 /** Refuses an hour that may not be filled. */
-async function checkHour(options: ImportOptions, hour: Hour, lineNumber: number): Promise<void> {
+async function checkHour(options: ImportOptions, hour: Hour, line: NdjsonLine): Promise<void> {
   const { project, store, reader, clock, retentionDays, catalog } = options;
-  const name = `Line ${lineNumber}: hour ${formatBeijingHour(hour)} (Beijing time)`;
+  const name = `${placeOf(line)}: hour ${formatBeijingHour(hour)} (Beijing time)`;
   if (hour >= store.sealedUntil) throw new AppError('hour_open', `${name} has not ended yet.`);
   if (hour < hourOf(project.exportEnabledAtMs)) {
     throw new AppError('hour_out_of_range', `${name} ends before the project's export was enabled.`);

@@ -10,7 +10,7 @@ import { PATH_PLATFORMS } from '../events/map-events.ts';
 import { readInteger, readText } from '../events/wire-value.ts';
 import { parseElements, type OversizeElement } from '../wire/json-array.ts';
 import { DEFAULT_WIRE_LIMITS } from '../wire/wire-limits.ts';
-import type { NdjsonLine } from './ndjson-lines.ts';
+import { placeOf, type NdjsonLine } from './ndjson-lines.ts';
 
 export type ImportLine = {
   readonly sendTimeMs: number;
@@ -54,5 +54,5 @@ function parseJson(line: NdjsonLine): unknown {
 }
 
 function invalid(line: NdjsonLine, what: string): AppError {
-  return new AppError('import_invalid', `Line ${line.number}: ${what}.`);
+  return new AppError('import_invalid', `${placeOf(line)}: ${what}.`);
 }

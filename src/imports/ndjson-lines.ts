@@ -1,36 +1,41 @@
 /** Cuts a stream of bytes into lines, bounded: a line is never larger than it may be, whatever the file is. */
 import { AppError } from '../errors/app-error.ts';
 
-export type NdjsonLine = { readonly bytes: Buffer; readonly number: number };
+export type NdjsonLine = { readonly source: string; readonly bytes: Buffer; readonly number: number };
+
+/** Says where a line stands, for the beginning of a message. */
+export function placeOf({ source, number }: Pick<NdjsonLine, 'source' | 'number'>): string {
+  return `${source}, line ${number}`;
+}
 
 const LINE_FEED = 0x0a;
 
 /** Gives the lines of a stream that are not blank, with their numbers from 1. @throws AppError import_invalid for a long line */
 export async function* readLines(
-  source: AsyncIterable<Buffer>,
+  source: { readonly name: string; readonly bytes: AsyncIterable<Buffer> },
   maxLineBytes: number,
   onBytes: (bytes: number) => void,
 ): AsyncGenerator<NdjsonLine> {
   let rest: Buffer = Buffer.alloc(0);
   let number = 0;
-  for await (const chunk of source) {
+  for await (const chunk of source.bytes) {
     onBytes(chunk.length);
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     let start = 0;
     for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, start)) {
       number += 1;
-      if (!isBlank(bytes, start, end)) yield { bytes: bytes.subarray(start, end), number };
+      if (!isBlank(bytes, start, end)) yield { source: source.name, bytes: bytes.subarray(start, end), number };
       start = end + 1;
     }
     rest = bytes.subarray(start);
     if (rest.length > maxLineBytes) {
       throw new AppError(
         'import_invalid',
-        `Line ${number + 1} is longer than ${maxLineBytes} bytes. Is this NDJSON, one event a line?`,
+        `${placeOf({ source: source.name, number: number + 1 })} is longer than ${maxLineBytes} bytes. Is this NDJSON, one event a line?`,
       );
     }
   }
-  if (!isBlank(rest, 0, rest.length)) yield { bytes: rest, number: number + 1 };
+  if (!isBlank(rest, 0, rest.length)) yield { source: source.name, bytes: rest, number: number + 1 };
 }
 
 function isBlank(bytes: Buffer, start: number, end: number): boolean {

@@ -5,7 +5,7 @@
  * Cost: two fsyncs.
  */
 import { randomBytes } from 'node:crypto';
-import { link, open, readFile, rename, unlink } from 'node:fs/promises';
+import { access, link, open, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isSystemError } from './system-error.ts';
 
@@ -62,6 +62,17 @@ export async function readFileIfThere(path: string): Promise<Buffer | undefined>
     return await readFile(path);
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** Says whether there is a file of this name. Unlike `existsSync` it does not take a disk that failed for a no: that throws. */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return false;
     throw error;
   }
 }

@@ -32,7 +32,7 @@ export class LocalPackageStore implements PackageStore {
   /** Opens the store of a directory; makes the directory when it is not there. */
   static async open(path: string): Promise<LocalPackageStore> {
     const rootPath = resolve(path);
-    const firstMade = await mkdir(rootPath, { recursive: true });
+    const firstMade = await mkdir(rootPath, { recursive: true, mode: 0o700 });
     for (let made = rootPath; firstMade !== undefined; made = dirname(made)) {
       await syncFolder(dirname(made));
       if (made === firstMade) break;
@@ -132,8 +132,8 @@ export class LocalPackageStore implements PackageStore {
 async function createFile(path: string): Promise<FileHandle> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await mkdir(dirname(path), { recursive: true });
-      return await open(path, 'wx');
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      return await open(path, 'wx', 0o600);
     } catch (error) {
       if (!isSystemError(error, 'ENOENT') || attempt === CREATE_TRIES) throw error;
     }

@@ -4,4 +4,4 @@ import { runCollectorProcess } from '../../src/collector-process.ts';
 import { FileClock } from './file-clock.ts';
 
 process.on('disconnect', () => process.exit(0));
-runCollectorProcess(parentChannel(), new FileClock(process.env['TEST_CLOCK_FILE'] ?? ''));
+runCollectorProcess(parentChannel(), new FileClock(process.env.TEST_CLOCK_FILE ?? ''));

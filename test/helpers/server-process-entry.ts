@@ -14,7 +14,7 @@ export type EntryArguments = {
 };
 
 const { data, clockFile, changes } = JSON.parse(process.argv[2] ?? '') as EntryArguments;
-process.env['TEST_CLOCK_FILE'] = clockFile; // for collector processes
+process.env.TEST_CLOCK_FILE = clockFile; // for collector processes
 const server = await openServer({
   ...testServerConfig(data, new FileClock(clockFile)),
   collectorEntry: new URL('./collector-process-entry.ts', import.meta.url),

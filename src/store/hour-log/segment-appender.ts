@@ -15,20 +15,24 @@
  *    nothing about later ones (https://www.usenix.org/conference/atc20/presentation/rebello). It is not cut either, because a
  *    seal may be measuring it; a whole frame that was refused may so be exported, which the client's retry only repeats.
  *
+ * After a failure everything is refused without touching the disk until a probe has been written and synced, which is tried
+ * every second: an idle collector is ready again by itself, and a full disk is not littered with segments that hold nothing.
+ *
  * Lost on a crash: only what was not acknowledged. Memory: what waits, bounded by `maxQueuedBytes`.
  */
-import { access, mkdir, open, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { AppError } from '../../errors/app-error.ts';
 import { hourEndMs, hourOf, hourStartMs, type Hour } from '../../events/hour.ts';
-import { syncFolder } from '../../lib/atomic-file.ts';
-import { isSystemError } from '../../lib/system-error.ts';
+import { isThere, syncFolder } from '../../lib/atomic-file.ts';
 import { waitFor, type Clock } from '../../lib/clock.ts';
+import { describeFault } from '../../lib/system-error.ts';
 import { fencePath, hourFolder, hoursFolder, listHours, SEGMENT_SUFFIX, segmentName } from './layout.ts';
 import { buildFrameHeader } from './record-codec.ts';
 import { readSeal } from './seal.ts';
 import { buildSegmentHeader, SEGMENT_HEADER_BYTES } from './segment.ts';
+import { probeWrite } from './write-probe.ts';
 
 export type SegmentAppenderOptions = {
   readonly root: string;
@@ -59,6 +63,12 @@ type OpenSegment = { readonly hour: Hour; readonly name: string; readonly handle
 const MAX_GROUP_BYTES = 4 * 1024 * 1024;
 /** How long a fenced append waits for the seal that decides about it, before it is refused and written by a later request. */
 const SEAL_WAIT_MS = 20_000;
+/** How often a disk that failed is tried again, and with how many bytes at least. */
+const PROBE_EVERY_MS = 1_000;
+const MIN_PROBE_BYTES = 64 * 1024;
+const RETRY_AFTER_SECONDS = 5;
+/** An append that takes longer than this is reported; it may still succeed. */
+const SLOW_APPEND_MS = 10_000;
 
 export class SegmentAppender {
   readonly #options: SegmentAppenderOptions;
@@ -69,23 +79,32 @@ export class SegmentAppender {
   /** No send time before this: the end of the last fenced hour known. */
   #notBeforeMs: number;
   #loop: Promise<void> | undefined;
+  /** Why nothing is taken, from a failed write until a probe succeeds. */
   #fault: string | undefined;
-  #isClosed = false;
+  #recovery: Promise<void> | undefined;
+  /** When the write of the group that is being written began, by `performance.now()`. */
+  #writingSinceMs: number | undefined;
+  readonly #closing = new AbortController();
 
   constructor(options: SegmentAppenderOptions) {
     this.#options = options;
     this.#notBeforeMs = hourStartMs(options.firstHour);
   }
 
-  /** Says why the last group could not be written; undefined while all is well. */
+  /** Says in a sentence why events cannot be stored; undefined while all is well. */
   get fault(): string | undefined {
-    return this.#fault;
+    if (this.#fault !== undefined)
+      return `Events are refused: ${this.#fault}. The disk of the data directory is tried again every second.`;
+    const writingMs = this.#writingSinceMs === undefined ? 0 : performance.now() - this.#writingSinceMs;
+    if (writingMs < SLOW_APPEND_MS) return undefined;
+    return `Events wait: the disk has not answered a write for ${Math.floor(writingMs / 1000)} s.`;
   }
 
   /** Appends an encoded batch; resolves with its send time once it is durable. @throws AppError overloaded, store_unavailable */
   append(bytes: Buffer): Promise<number> {
-    if (this.#isClosed)
+    if (this.#closing.signal.aborted)
       return Promise.reject(new AppError('store_unavailable', 'The server is stopping.', { retryAfterSeconds: 1 }));
+    if (this.#fault !== undefined) return Promise.reject(refusalOf(this.#fault));
     if (this.#queuedBytes > 0 && this.#queuedBytes + bytes.length > this.#options.maxQueuedBytes) {
       return Promise.reject(new AppError('overloaded', 'Too many events wait for the disk.', { retryAfterSeconds: 1 }));
     }
@@ -97,8 +116,9 @@ export class SegmentAppender {
 
   /** Writes what waits, then closes the segment. Later appends are refused. */
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     while (this.#loop) await this.#loop;
+    await this.#recovery;
     await this.#leaveSegment();
   }
 
@@ -107,13 +127,14 @@ export class SegmentAppender {
     await new Promise(setImmediate);
     while (this.#queue.length > 0) {
       const group = this.#takeGroup();
+      this.#writingSinceMs = performance.now();
       try {
         const sendTimeMs = await this.#writeGroup(group);
-        this.#fault = undefined;
         for (const { acknowledge } of group) acknowledge(sendTimeMs);
       } catch (error) {
         await this.#giveUp(group, error);
       }
+      this.#writingSinceMs = undefined;
     }
   }
 
@@ -201,34 +222,41 @@ export class SegmentAppender {
     await segment?.handle.close().catch(() => undefined); // everything acknowledged is synced already
   }
 
-  /** Refuses a group after a failure, and leaves its segment for good. */
+  /** Refuses a group after a failure with all that waits behind it, and leaves its segment for good. */
   async #giveUp(group: readonly Waiting[], error: unknown): Promise<void> {
-    const reason = error instanceof Error ? error.message : String(error);
-    this.#fault = reason;
-    const segment = this.#segment;
-    this.#segment = undefined;
-    await segment?.handle.close().catch(() => undefined);
-    const refusal = new AppError(
-      'store_unavailable',
-      'The events could not be stored; nothing of this request was taken.',
-      {
-        cause: error,
-        retryAfterSeconds: 5,
-      },
-    );
-    for (const { refuse } of group) refuse(refusal);
+    this.#fault = describeFault(error);
+    await this.#leaveSegment();
+    this.#recovery = this.#recover(group.reduce((sum, { bytes }) => sum + bytes.length, 0));
+    const refusal = refusalOf(this.#fault, error);
+    const behind = this.#queue.splice(0);
+    this.#queuedBytes = 0;
+    for (const { refuse } of [...group, ...behind]) refuse(refusal);
+  }
+
+  /** Tries the disk until it takes as many bytes as failed; then appends are taken again. */
+  async #recover(failedBytes: number): Promise<void> {
+    const bytes = Math.min(MAX_GROUP_BYTES, Math.max(MIN_PROBE_BYTES, failedBytes));
+    const { signal } = this.#closing;
+    for (;;) {
+      await waitFor(PROBE_EVERY_MS, signal);
+      if (signal.aborted) return;
+      try {
+        await probeWrite(this.#options.root, bytes);
+        this.#fault = undefined;
+        return;
+      } catch (error) {
+        this.#fault = describeFault(error);
+      }
+    }
   }
 }
 
-/** Says whether a file is there. Any other error than its absence is thrown: it must not pass for "no fence". */
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return false;
-    throw error;
-  }
+function refusalOf(fault: string, cause?: unknown): AppError {
+  return new AppError(
+    'store_unavailable',
+    `The events could not be stored: ${fault}. Nothing of this request was taken.`,
+    { cause, retryAfterSeconds: RETRY_AFTER_SECONDS },
+  );
 }
 
 /** Writes all bytes at a place; a short write is gone on with. */
