@@ -27,4 +27,4 @@ const server = await openServer({
   ...changes,
 });
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
-process.send({ port: server.port });
+process.send({ port: server.port, pid: process.pid });

@@ -8,7 +8,7 @@ const fs = require('fs');
 const { cacheFile, fail, runLogged, say, shown } = require('./setup-run.cjs');
 
 const OLDEST_JAVA = 11;
-const LIBRARIES = ['libisal2', 'libcommons-csv-java', 'libcommons-compress-java'];
+const LIBRARIES = ['libisal2', 'strace', 'libcommons-csv-java', 'libcommons-compress-java'];
 const PROGRAMS = ['python3', 'curl', 'openssl'];
 const INSTALL = ['install', '-y', '--no-install-recommends'];
 

@@ -11,6 +11,7 @@ import type { CallTurns, Turn } from './http/call-limit.ts';
 import { Closers } from './lib/closers.ts';
 import type { Clock } from './lib/clock.ts';
 import { ProcessCalls, type CallChannel } from './lib/process-calls.ts';
+import { untilAborted } from './lib/until-aborted.ts';
 import { openLogger } from './observability/logger.ts';
 import { openServing, type ServingConfig } from './serving.ts';
 import { HourLog } from './store/hour-log/hour-log.ts';
@@ -66,10 +67,11 @@ export function runCollectorProcess(channel: CallChannel, clock: Clock): void {
 
 function jobsOfParent(calls: ProcessCalls): StoreJobs {
   return {
-    sortSegment: async (job) => {
-      await calls.call('sortSegment', job);
+    // The parent goes on with a job whose signal is aborted; nobody waits for it then.
+    sortSegment: async (job, signal) => {
+      await untilAborted(calls.call('sortSegment', job), signal);
     },
-    completeRuns: (job) => calls.call('completeRuns', job) as Promise<readonly string[]>,
+    completeRuns: (job, signal) => untilAborted(calls.call('completeRuns', job) as Promise<readonly string[]>, signal),
   };
 }
 

@@ -20,6 +20,7 @@ import { TaskRunner, type TaskRunnerOptions } from './exports/task-runner.ts';
 import { CallLimit } from './http/call-limit.ts';
 import { recoverImports } from './imports/recover-imports.ts';
 import { HOUR_MS } from './events/hour.ts';
+import { inDataDirectory } from './errors/data-directory.ts';
 import { Closers } from './lib/closers.ts';
 import type { Clock } from './lib/clock.ts';
 import { openCollectorProcesses } from './collector-processes.ts';
@@ -86,7 +87,11 @@ export async function openWorkshop(
     const storeRoot = join(data, 'hour-log');
     const packagesRoot = join(data, 'packages');
     const { segmentBytes, syncs } = config;
-    const store = closers.add(await HourLog.open({ root: storeRoot, clock, jobs, segmentBytes, syncs }));
+    const store = closers.add(
+      await inDataDirectory('The hour log', storeRoot, () =>
+        HourLog.open({ root: storeRoot, clock, jobs, segmentBytes, syncs }),
+      ),
+    );
     const runner = new TaskRunner({
       catalog,
       store,
@@ -124,12 +129,14 @@ export async function openServer(config: ServerConfig): Promise<Server> {
     addServerMetrics(registry, catalog);
     const onTasks = (): void => runner.wake();
     const { retentionDays } = config;
-    const packages = await LocalPackageStore.open(packagesRoot);
+    const packages = await inDataDirectory('The packages folder', packagesRoot, () =>
+      LocalPackageStore.open(packagesRoot),
+    );
     const doubtMs = config.retentionDoubtMs ?? HOUR_MS;
     const monotonicMs = (): number => performance.now();
     const sweep = new RetentionSweep({ catalog, store, packages, clock, logger, retentionDays, doubtMs, monotonicMs });
     const scheduler = new HourScheduler({ catalog, store, clock, logger, retentionDays, sweep, onTasks });
-    closers.add(startLoops([(signal) => scheduler.run(signal), (signal) => runner.run(signal)]));
+    const loops = closers.add(startLoops([(signal) => scheduler.run(signal), (signal) => runner.run(signal)]));
     const callLimit = new CallLimit({ callsPerSecond: config.callsPerSecond });
     const schedulerFault = (): string | undefined => scheduler.fault();
     const serving = closers.add(
@@ -168,7 +175,11 @@ export async function openServer(config: ServerConfig): Promise<Server> {
             logger,
           }),
     );
-    return { host: serving.host, port: serving.port, close: () => closers.close() };
+    const close = (): Promise<void> => {
+      loops.stop(); // now, so that exports and requests end side by side
+      return closers.close();
+    };
+    return { host: serving.host, port: serving.port, close };
   } catch (error) {
     await closers.close();
     throw error;
@@ -213,25 +224,30 @@ function addServerMetrics(registry: Registry, catalog: Catalog): void {
   });
 }
 
-/** Runs loops until closed. A loop ends only by its signal. */
-function startLoops(loops: readonly ((signal: AbortSignal) => Promise<void>)[]): { close(): Promise<void> } {
+/** Runs loops until stopped. A loop ends only by its signal. */
+function startLoops(loops: readonly ((signal: AbortSignal) => Promise<void>)[]): {
+  stop(): void;
+  close(): Promise<void>;
+} {
   const stopping = new AbortController();
-  const running = loops.map((loop) => loop(stopping.signal));
+  const running = Promise.all(loops.map((loop) => loop(stopping.signal)));
+  const stop = (): void => stopping.abort();
   return {
+    stop,
     close: async () => {
-      stopping.abort();
-      await Promise.all(running);
+      stop();
+      await running;
     },
   };
 }
 
 function poolJobs(pool: WorkerPool): StoreJobs & ExportJobs {
   return {
-    sortSegment: async (job) => {
-      await pool.run('sortSegment', job);
+    sortSegment: async (job, signal) => {
+      await pool.run('sortSegment', job, signal);
     },
-    completeRuns: (job) => pool.run('completeRuns', job) as Promise<readonly string[]>,
-    exportHour: (job: ExportHourJob) => pool.run('exportHour', job) as Promise<ExportedHour>,
+    completeRuns: (job, signal) => pool.run('completeRuns', job, signal) as Promise<readonly string[]>,
+    exportHour: (job: ExportHourJob, signal) => pool.run('exportHour', job, signal) as Promise<ExportedHour>,
   };
 }
 

@@ -4,13 +4,12 @@
  * The thread's own composition root: what a job needs is opened here, once a thread.
  */
 import { ExportJobsInPlace, type ExportHourJob } from './exports/export-jobs.ts';
-import type { ExportedHour } from './exports/export-hour.ts';
+import { sendingCodes } from './lib/thread-errors.ts';
+import { completeRuns as complete } from './store/hour-log/complete-runs.ts';
+import { sortSegment as sort } from './store/hour-log/sort-segment.ts';
 
 const exportJobs = new ExportJobsInPlace();
 
-export { sortSegment } from './store/hour-log/sort-segment.ts';
-export { completeRuns } from './store/hour-log/complete-runs.ts';
-
-export function exportHour(job: ExportHourJob): Promise<ExportedHour> {
-  return exportJobs.exportHour(job);
-}
+export const sortSegment = sendingCodes(sort);
+export const completeRuns = sendingCodes(complete);
+export const exportHour = sendingCodes((job: ExportHourJob) => exportJobs.exportHour(job));

@@ -52,6 +52,8 @@ const REFUSED: readonly Refusal[] = [
   { what: 'JSON that breaks off', body: '[{"t":"cstm","u":"u"', status: 400, code: 'undecodable_body' },
   { what: 'JSON with something behind it', body: '[]]', status: 400, code: 'undecodable_body' },
   { what: 'two arrays', body: '[][]', status: 400, code: 'undecodable_body' },
+  { what: 'a raw NUL in a text', body: '[{"t":"cs\0tm"}]', status: 400, code: 'undecodable_body' },
+  { what: 'a raw line break in a text', body: '[{"t":"cs\ntm"}]', status: 400, code: 'undecodable_body' },
   { what: 'single quotes', body: "[{'t':'cstm'}]", status: 400, code: 'undecodable_body' },
   { what: 'a form', body: 'data=%5B%5D', status: 400, code: 'undecodable_body' },
   { what: 'random bytes', body: Buffer.from('5d0f9a33c1e2', 'hex'), status: 400, code: 'undecodable_body' },

@@ -222,3 +222,36 @@ test('values of the wrong kind', async (t) => {
     assert.equal(onlyRow(tables.custom_event, { visitUserId: 'whole' }).eventNumber, '50');
   });
 });
+
+test('characters that are none', async (t) => {
+  const testServer = await startTestServer(t);
+  const u = 'NUL \0 and half \ud83c';
+  await sendEvents(testServer, WEB, [
+    { t: 'vst', u, s: '\0', tm: TM },
+    { t: 'page', u, s: '\0', tm: TM, d: '\udf4e\ud83c', tl: '🍎'.repeat(1023) + '\ud83c\udf4e!' },
+    { ...custom, u, s: '\0', ptm: TM, n: '\0', var: { '\0': '\ud83c' } },
+  ]);
+  const invalid = Buffer.from('[{"t":"page","u":"bytes \u00ff\u00c3(","tm":1}]', 'latin1');
+  const answer = await send(testServer, { path: WEB, body: invalid });
+  assert.equal(answer.status, 200, answer.text);
+  const { visit, page, custom_event: customEvents } = await exportRows(testServer, HOUR);
+
+  await t.test('are replaced, and the rows still join', () => {
+    const visitUserId = 'NUL \ufffd and half \ufffd';
+    const row = onlyRow(page, { visitUserId, sessionId: '\ufffd', domain: '\ufffd\ufffd', title: '🍎'.repeat(1024) });
+    assert.equal(visit[0]?.vstRequestId, row.vstRequestId);
+    const { pageRequestId, domain, eventName, eventVariable } = customEvents[0]!;
+    assert.deepEqual(
+      { pageRequestId, domain, eventName, eventVariable },
+      {
+        pageRequestId: row.pageRequestId,
+        domain: '\ufffd\ufffd',
+        eventName: '\ufffd',
+        eventVariable: '{"\ufffd":"\ufffd"}',
+      },
+    );
+  });
+  await t.test('are replaced where the bytes are no UTF-8', () => {
+    assert.ok(onlyRow(page, { visitUserId: 'bytes \ufffd\ufffd(' }));
+  });
+});

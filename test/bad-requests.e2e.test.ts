@@ -28,7 +28,6 @@ const NOT_FOUND = [
   `/v3/${AI}/WEB/pv`,
   `/v2/${AI}/android/pv`,
   `/v4/${AI}/web/pv`,
-  `//v3/${AI}/web/pv`,
   `/v3//web/pv`,
   `/v3/${'a'.repeat(65)}/web/pv`,
   `/v3/a_b/web/pv`,

@@ -32,6 +32,7 @@ const CONTENT_TYPES = [
 const PATHS = [
   `/v3/${AI}/web/pv/`,
   `/v3/${AI}/web/cstm`,
+  `//v3/${AI}/web/cstm`, // from a configured host that ends with a slash
   `/v3/${AI}/wap/other`,
   `/v3/${AI}/minp/pv`,
   `/v2/${AI}/web/pv`,
@@ -163,3 +164,61 @@ async function sendChunked(server: TestServer, events: readonly unknown[]): Prom
   socket.write('0\r\n\r\n');
   assert.match((await buffer(socket)).toString(), /^HTTP\/1\.1 200 /);
 }
+
+test('the address of a client', async (t) => {
+  const behindProxy = await startTestServer(t, { trustedProxies: ['127.0.0.1', '10.0.0.0/8'] });
+  const alone = await startTestServer(t);
+  const cases: readonly (readonly [what: string, server: TestServer, headers: Record<string, string>, ip: string])[] = [
+    ['is what a trusted proxy says', behindProxy, { 'X-Forwarded-For': '203.0.113.9' }, '203.0.113.9'],
+    [
+      'is what the nearest of several proxies saw',
+      behindProxy,
+      { 'X-Forwarded-For': '1.1.1.1, 203.0.113.9, 10.0.0.2' },
+      '203.0.113.9',
+    ],
+    ['is X-Real-IP where nothing is forwarded', behindProxy, { 'X-Real-IP': '203.0.113.9' }, '203.0.113.9'],
+    [
+      'is never cut',
+      behindProxy,
+      { 'X-Forwarded-For': '[2001:db8:1111:2222:3333:4444:5555:6666]:80' },
+      '2001:db8:1111:2222:3333:4444:5555:6666',
+    ],
+    ['is unwrapped', behindProxy, { 'X-Forwarded-For': '::ffff:203.0.113.9' }, '203.0.113.9'],
+    [
+      "is the socket's where no proxy is trusted",
+      alone,
+      { 'X-Forwarded-For': '203.0.113.9', 'X-Real-IP': '203.0.113.9' },
+      '127.0.0.1',
+    ],
+  ];
+  for (const [what, server, headers] of cases) {
+    await sendEvents(
+      server,
+      PATH,
+      [
+        { t: 'vst', u: what, s: 's', tm: 1 },
+        { t: 'activate', u: what, tm: 1 },
+      ],
+      { headers },
+    );
+  }
+  const tables = [await exportRows(behindProxy, HOUR), await exportRows(alone, HOUR)];
+  for (const [visitUserId, , , ip] of cases) {
+    await t.test(visitUserId, () => {
+      assert.equal(
+        onlyRow(
+          tables.flatMap(({ visit }) => visit),
+          { visitUserId },
+        ).ip,
+        ip,
+      );
+      assert.equal(
+        onlyRow(
+          tables.flatMap((both) => both.ads_track_activation),
+          { visitUserId },
+        ).ip,
+        ip,
+      );
+    });
+  }
+});

@@ -85,6 +85,8 @@ export interface TaskTable {
   extend(task: ClaimedTask, untilMs: number): Promise<boolean>;
   /** Gives a failed try back: pending again from `runAtMs`. Does nothing when the lease is lost. */
   retryLater(task: ClaimedTask, runAtMs: number, error: string): Promise<void>;
+  /** Gives a task back as if it had not been claimed: pending, the attempt not counted. Does nothing when the lease is lost. */
+  release(task: ClaimedTask, nowMs: number): Promise<void>;
   /** Ends a task for good: status failed. Does nothing when the lease is lost. */
   fail(task: ClaimedTask, error: string): Promise<void>;
   /** Lists the tasks of a project in a range of hours, in hour order. */

@@ -140,6 +140,16 @@ describe('SqlTaskTable: working under a lease', () => {
     assert.equal(again.runAtMs, NEW_YEAR_MS + 1_000);
   });
 
+  test('takes a task back as if it had not been claimed, once', async (t) => {
+    const { catalog, ai } = await openWithProject(t);
+    const task = await claimHour(catalog, ai, NEW_YEAR);
+    await catalog.tasks.release(task, NEW_YEAR_MS);
+    await catalog.tasks.release(task, NEW_YEAR_MS);
+    const again = await catalog.tasks.claim(NOW);
+    assert.equal(again?.attempts, 1);
+    assert.notEqual(again.leaseId, task.leaseId);
+  });
+
   test('takes instants with fractions, as back-off gives them', async (t) => {
     const { catalog, ai } = await openWithProject(t);
     const task = await claimHour(catalog, ai, NEW_YEAR);

@@ -1,7 +1,7 @@
 /**
  * Export tasks: one row per project and hour, shared by all workers of all processes.
  *
- * States: pending → running → finished | failed; running → pending by `retryLater`; any → pending by `restart`. A running task has
+ * States: pending → running → finished | failed; running → pending by `retryLater` and `release`; any → pending by `restart`. A running task has
  * a lease. Whoever holds the newest lease id owns the task; time only decides when the lease may be taken over. So a worker that
  * slept past its lease, and was overtaken, changes nothing: every change it tries names a lease id that is gone.
  *
@@ -107,6 +107,13 @@ export class SqlTaskTable implements TaskTable {
     );
   }
 
+  async release(task: ClaimedTask, nowMs: number): Promise<void> {
+    const attempts = task.attempts - 1;
+    await this.#database.write((transaction) =>
+      updateLeased(transaction, task, { status: 'pending', attempts, claimable_at_ms: wholeMs(nowMs), lease_id: null }),
+    );
+  }
+
   async fail(task: ClaimedTask, error: string): Promise<void> {
     await this.#database.write((transaction) =>
       updateLeased(transaction, task, { status: 'failed', ...NOT_LEASED, error }),
@@ -171,6 +178,7 @@ export function finishTask(transaction: CatalogTransaction, task: ClaimedTask): 
 
 type TaskChange = {
   readonly status?: TaskStatus;
+  readonly attempts?: number;
   readonly run_at_ms?: number;
   readonly claimable_at_ms: number | null;
   readonly lease_id?: null;

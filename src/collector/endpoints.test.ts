@@ -7,6 +7,7 @@ describe('findEndpoint', () => {
   const cases: readonly (readonly [path: string, ai: string, pathWord: string, isWeb: boolean])[] = [
     ['/v3/ai-1/web/pv', 'ai-1', 'web', true],
     ['/v3/ai-1/wap/pv', 'ai-1', 'wap', true],
+    ['//v3/ai-1/web/pv', 'ai-1', 'web', true],
     ['/v3/ai-1/android/cstm', 'ai-1', 'android', false],
     ['/v3/ai-1/ios/imp', 'ai-1', 'ios', false],
     ['/v3/ai-1/harmonyos/other', 'ai-1', 'harmonyos', false],

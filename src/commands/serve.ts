@@ -10,9 +10,11 @@ export const serveCommand: Command = {
   run: async ({ options, print, signal }) => {
     const { openServer } = await import('../system.ts'); // here, so that other commands start without it
     const server = await openServer(serverConfigOf(options));
-    const host = server.host.includes(':') ? `[${server.host}]` : server.host;
-    print(`Tidegate serves on http://${host}:${server.port} with data in ${options.text('data')}. Ctrl-C stops it.`);
-    if (!signal.aborted) await once(signal, 'abort');
+    if (!signal.aborted) {
+      const host = server.host.includes(':') ? `[${server.host}]` : server.host;
+      print(`Tidegate serves on http://${host}:${server.port} with data in ${options.text('data')}. Ctrl-C stops it.`);
+      await once(signal, 'abort');
+    }
     await server.close();
   },
 };

@@ -12,6 +12,7 @@ import {
   hourFromInteger,
   hourOf,
   hourStartMs,
+  parseBeijingHour,
   parseExportDate,
   parseUtcHour,
   type Hour,
@@ -50,6 +51,7 @@ describe('formatting', () => {
       fc.property(fc.integer({ min: 0, max: 2_500_000 }), (number) => {
         const hour = hourFromInteger(number);
         assert.equal(parseUtcHour(formatUtcHour(hour)), hour);
+        assert.equal(parseBeijingHour(formatBeijingHour(hour)), hour);
         const date = parseExportDate('hour', formatBeijingHour(hour));
         assert.ok(typeof date === 'object');
         assert.equal(date.hours.from, hour);
@@ -68,6 +70,21 @@ describe('formatting', () => {
   ]) {
     it(`does not take ${JSON.stringify(text)} for an hour of a file name`, () => {
       assert.equal(parseUtcHour(text), undefined);
+    });
+  }
+
+  for (const text of [
+    '',
+    '20261124',
+    '202611240700',
+    '2026112424',
+    '2026023007',
+    '2026-11-24',
+    ' 2026112407',
+    '２０２６112407',
+  ]) {
+    it(`does not take ${JSON.stringify(text)} for an hour in Beijing time`, () => {
+      assert.equal(parseBeijingHour(text), undefined);
     });
   }
 

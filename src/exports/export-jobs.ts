@@ -19,7 +19,8 @@ export type ExportHourJob = {
 };
 
 export interface ExportJobs {
-  exportHour(job: ExportHourJob): Promise<ExportedHour>;
+  /** Makes an hour's packages. When the signal is aborted, it stops where it is and rejects with the signal's reason. */
+  exportHour(job: ExportHourJob, signal?: AbortSignal): Promise<ExportedHour>;
 }
 
 /** Runs export jobs in the calling thread. Opens each codec once, because ISA-L is tested whenever it is opened. */

@@ -10,6 +10,7 @@ import { hourEndMs, hourOf, type Hour } from '../events/hour.ts';
 import { retainedFrom } from '../events/retention.ts';
 import type { RetentionSweep } from './retention-sweep.ts';
 import { waitFor, type Clock } from '../lib/clock.ts';
+import { describeFault } from '../lib/system-error.ts';
 import type { HourStore } from '../store/hour-store.ts';
 
 export type HourSchedulerOptions = {
@@ -47,7 +48,7 @@ export class HourScheduler {
         await this.closeEndedHours();
         this.#fault = undefined;
       } catch (error) {
-        this.#fault = error instanceof Error ? error.message : String(error);
+        this.#fault = `An hour that has ended cannot be closed: ${describeFault(error)}. This is tried again every second.`;
         this.#options.logger.error({ err: error }, 'An ended hour could not be closed; trying again.');
       }
       const nowMs = this.#options.clock.nowMs();

@@ -3,12 +3,15 @@
  * the tasks through their leases.
  *
  * A try that fails is given back with a growing pause; after the last one, or when trying again cannot help (damaged files), the
- * task fails for good and says why. A lease that was lost stops the publication, never the files: another try writes the same.
+ * task fails for good and says why. A full disk, or whatever else passes when somebody makes room, never fails a task: it is
+ * tried again until then. A lease that was lost stops the publication, never the files: another try writes the same.
  */
 import type { Logger } from 'pino';
 import type { Catalog, ClaimedTask, Manifest } from '../catalog/catalog.ts';
 import type { Hour } from '../events/hour.ts';
 import { waitFor, type Clock } from '../lib/clock.ts';
+import { describeFault, isPassingFault } from '../lib/system-error.ts';
+import { untilAborted } from '../lib/until-aborted.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import type { ExportHourJob, ExportJobs } from './export-jobs.ts';
 
@@ -24,6 +27,8 @@ export type TaskRunnerOptions = {
   readonly maxAttempts: number;
   /** Tasks worked on at once. */
   readonly concurrency: number;
+  /** How long tasks that run may take to end when the runner stops. Default: 10 s. */
+  readonly stopWaitMs?: number;
   /** Called after each publication of this runner. Must not throw. */
   readonly onPublished?: ((manifest: Manifest) => void) | undefined;
   /** Called with the code of the last error, if it has one, when a task has failed for good. Must not throw. */
@@ -36,6 +41,7 @@ export type TaskScope = { readonly ai?: string; readonly hours?: readonly Hour[]
 const LEASE_MS = 30_000;
 const HEARTBEAT_MS = 5_000;
 const MAX_PAUSE_MS = 60_000;
+const STOP_WAIT_MS = 10_000;
 /** How often tasks that another process made are looked for. */
 const POLL_MS = 500;
 /** Errors that no further try can mend. */
@@ -54,9 +60,22 @@ export class TaskRunner {
     for (const idling of this.#idling) idling.abort();
   }
 
-  /** Works on tasks until the signal; running ones are finished first. */
+  /**
+   * Works on tasks until the signal. Those that run have `stopWaitMs` to end; then they are given back as if they had not been
+   * claimed, so that the next server goes on with them at once.
+   */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(Array.from({ length: this.#options.concurrency }, () => this.#runOne(signal)));
+    const { concurrency, stopWaitMs = STOP_WAIT_MS } = this.#options;
+    const abandoning = new AbortController();
+    const ended = new AbortController();
+    const running = Promise.all(Array.from({ length: concurrency }, () => this.#runOne(signal, abandoning.signal)));
+    void running.then(() => ended.abort());
+    const stopped = Promise.withResolvers<undefined>();
+    signal.addEventListener('abort', () => stopped.resolve(undefined), { once: true });
+    if (!signal.aborted) await stopped.promise;
+    await waitFor(stopWaitMs, ended.signal);
+    abandoning.abort();
+    await running;
   }
 
   /** Works on due tasks of this scope until none is left that is due now. Returns how many it ended. */
@@ -71,9 +90,9 @@ export class TaskRunner {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  async #runOne(signal: AbortSignal): Promise<void> {
+  async #runOne(signal: AbortSignal, abandoning: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const worked = await this.#work({}).catch((error: unknown) => {
+      const worked = await this.#work({}, abandoning).catch((error: unknown) => {
         this.#options.logger.error({ err: error }, 'The export tasks cannot be read; trying again.');
         return false;
       });
@@ -89,7 +108,7 @@ export class TaskRunner {
   }
 
   /** Claims one task and ends it, one way or the other. False when none is due. */
-  async #work(scope: TaskScope): Promise<boolean> {
+  async #work(scope: TaskScope, abandoning?: AbortSignal): Promise<boolean> {
     const { catalog, clock } = this.#options;
     const task = await catalog.tasks.claim({ nowMs: clock.nowMs(), leaseMs: LEASE_MS, ...scope });
     if (!task) return false;
@@ -102,21 +121,22 @@ export class TaskRunner {
       });
     }, HEARTBEAT_MS);
     try {
-      await this.#export(task);
+      await this.#export(task, abandoning);
     } catch (error) {
-      await this.#giveBack(task, error);
+      if (abandoning?.aborted) await catalog.tasks.release(task, clock.nowMs());
+      else await this.#giveBack(task, error);
     } finally {
       clearInterval(heartbeat);
     }
     return true;
   }
 
-  async #export(task: ClaimedTask): Promise<Manifest | undefined> {
+  async #export(task: ClaimedTask, abandoning: AbortSignal | undefined): Promise<Manifest | undefined> {
     const { catalog, store, jobs, clock, job, logger } = this.#options;
     const { ai, hour } = task;
-    await store.prepare(hour);
+    await untilAborted(store.prepare(hour), abandoning);
     const revision = await catalog.manifests.nextRevision(ai, hour);
-    const { packages, ledger, codec } = await jobs.exportHour({ ...job, ai, hour, revision });
+    const { packages, ledger, codec } = await jobs.exportHour({ ...job, ai, hour, revision }, abandoning);
     const manifest = await catalog.manifests.publish(task, {
       revision,
       facts: { schemaVersion: 1, codec, ledger },
@@ -132,14 +152,15 @@ export class TaskRunner {
   async #giveBack(task: ClaimedTask, error: unknown): Promise<void> {
     const { catalog, clock, maxAttempts, logger } = this.#options;
     const { ai, hour, attempts } = task;
-    const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const isHopeless = HOPELESS_CODES.includes(code);
+    const isPassing = isPassingFault(error) || code === 'store_unavailable';
+    const isFinal = HOPELESS_CODES.includes(code) || (attempts >= maxAttempts && !isPassing);
     logger.error(
       { err: error, ai, hour, attempts },
-      isHopeless || attempts >= maxAttempts ? 'Export failed for good.' : 'Export failed; it will be tried again.',
+      isFinal ? 'Export failed for good.' : 'Export failed; it will be tried again.',
     );
-    if (isHopeless || attempts >= maxAttempts) {
+    const message = sentenceOf(describeFault(error));
+    if (isFinal) {
       await catalog.tasks.fail(task, message);
       this.#options.onFailed?.(typeof code === 'string' ? code : undefined);
     } else {
@@ -147,4 +168,8 @@ export class TaskRunner {
       await catalog.tasks.retryLater(task, clock.nowMs() + pauseMs, message);
     }
   }
+}
+
+function sentenceOf(fault: string): string {
+  return `${fault.charAt(0).toUpperCase()}${fault.slice(1)}.`;
 }

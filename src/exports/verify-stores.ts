@@ -59,7 +59,7 @@ async function verifyLog(
       before = entry;
       counts.entries += 1;
     }
-    if (page.length < LOG_PAGE_ENTRIES) return;
+    if (page.length === 0) return;
   }
 }
 

@@ -12,6 +12,7 @@ const PASSING_FAULTS: Readonly<Record<string, string>> = {
   EMFILE: 'this process has too many files open',
   ENFILE: 'this machine has too many files open',
   EROFS: 'the file system is read-only',
+  ERR_WORKER_INIT_FAILED: 'a worker thread could not start',
 };
 
 const OTHER_FAULTS: Readonly<Record<string, string>> = {

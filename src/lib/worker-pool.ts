@@ -1,16 +1,23 @@
 /**
  * Runs CPU-heavy jobs in worker threads, each by the name of a function that the worker's file exports.
  *
- * Piscina does the pooling; this file only fixes the form. Errors come back with their class lost: `code` and `message` survive.
+ * Piscina does the pooling; this file fixes the form, and sees to it that a job never waits for a thread that could not start.
+ * Errors come back with their class lost: `code` and `message` survive where the job is wrapped in `sendingCodes`.
  */
 import { Piscina } from 'piscina';
+import { receiveCode } from './thread-errors.ts';
 
 export interface WorkerPool {
-  /** Runs a job and resolves with what it returns. Arguments and result must survive structured clone. */
-  run(name: string, job: unknown): Promise<unknown>;
-  /** Waits for running jobs, then ends the threads. */
+  /**
+   * Runs a job and resolves with what it returns. Arguments and result must survive structured clone. When the signal is
+   * aborted, the thread is ended wherever it stands, and the call rejects with the signal's reason.
+   */
+  run(name: string, job: unknown, signal?: AbortSignal): Promise<unknown>;
+  /** Waits a few seconds for running jobs, then ends the threads. */
   close(): Promise<void>;
 }
+
+const CLOSE_TIMEOUT_MS = 3_000;
 
 /** Starts a pool; threads start with their first job and end after a minute without one. */
 export function openWorkerPool(options: { readonly file: URL; readonly threads: number }): WorkerPool {
@@ -20,9 +27,30 @@ export function openWorkerPool(options: { readonly file: URL; readonly threads: 
     maxThreads: options.threads,
     idleTimeout: 60_000,
     concurrentTasksPerWorker: 1,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+  });
+  const running = new Set<AbortController>();
+  // A thread that did not start (no memory, too many open files) is no job's error to Piscina: without a listener the process
+  // would end, and the jobs that wait for the thread would wait for ever. So all jobs fail, and are tried again by their callers.
+  pool.on('error', (error) => {
+    const fault = Object.assign(new Error('A worker thread failed.', { cause: error }), {
+      code: 'ERR_WORKER_INIT_FAILED',
+    });
+    for (const job of running) job.abort(fault);
   });
   return {
-    run: (name, job) => pool.run(job, { name }) as Promise<unknown>,
+    run: async (name, job, signal) => {
+      const failing = new AbortController();
+      const stopping = signal ? AbortSignal.any([signal, failing.signal]) : failing.signal;
+      running.add(failing);
+      try {
+        return (await pool.run(job, { name, signal: stopping })) as unknown;
+      } catch (error) {
+        throw stopping.aborted ? stopping.reason : receiveCode(error);
+      } finally {
+        running.delete(failing);
+      }
+    },
     close: () => pool.close(),
   };
 }

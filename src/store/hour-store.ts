@@ -74,6 +74,6 @@ export interface HourStore {
   dropBefore(hour: Hour, kept: ReadonlySet<Hour>): Promise<void>;
   /** Says why rows cannot be taken; undefined while they can. */
   fault(): string | undefined;
-  /** Finishes running appends and closes. */
+  /** Finishes running appends, stops what prepares hours, and closes. */
   close(): Promise<void>;
 }

@@ -3,53 +3,69 @@
  * crash test compares.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { downloadPackage, ExportClient, getToken } from '../../src/client/export-client.ts';
 import { formatBeijingHour, type Hour } from '../../src/events/hour.ts';
-import type { Clock } from '../../src/lib/clock.ts';
+import { waitFor, type Clock } from '../../src/lib/clock.ts';
 import { TEST_PROJECT } from './test-server.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** Posts custom events with these names in one request. True when they were acknowledged, false when refused or broken off. */
-export async function postNames(baseUrl: string, names: readonly string[], signal?: AbortSignal): Promise<boolean> {
+/** How long a post may take; longer than the 20 s that a fenced append waits for its seal. */
+const POST_TIMEOUT_MS = 25_000;
+const CALL_TIMEOUT_MS = 30_000;
+/** What a client waits for after a post that was not acknowledged. */
+const RESEND_PAUSE_MS = 20;
+
+/**
+ * Posts custom events with these names in one request, over a connection of its own, which any process of the server may take.
+ * True when they were acknowledged; false when they were refused or no answer came, and then they may be stored all the same.
+ */
+export async function postNames(
+  baseUrl: string,
+  names: readonly string[],
+  timeoutMs = POST_TIMEOUT_MS,
+): Promise<boolean> {
   const events = names.map((n) => ({ t: 'cstm', tm: 1, u: `visitor-${n.length}`, s: 'session', d: 'shop', n }));
+  const url = `${baseUrl}/v3/${TEST_PROJECT.ai}/web/cstm`;
+  // Not fetch: it takes an idle connection of an earlier call if there is one.
+  const post = request(url, { method: 'POST', agent: false, signal: AbortSignal.timeout(timeoutMs) });
+  post.on('error', () => undefined); // told by the answer that does not come
   try {
-    const response = await fetch(`${baseUrl}/v3/${TEST_PROJECT.ai}/web/cstm`, {
-      method: 'POST',
-      body: JSON.stringify(events),
-      ...(signal && { signal }),
-    });
-    await response.arrayBuffer();
-    return response.status === 200;
+    const [response] = (await once(post.end(JSON.stringify(events)), 'response')) as [IncomingMessage];
+    await buffer(response);
+    return response.statusCode === 200;
   } catch {
     return false;
   }
 }
 
+export type EventStreamOptions = {
+  readonly baseUrl: () => string;
+  readonly clients: number;
+  readonly eventsPerRequest: number;
+  readonly prefix: string;
+  /** Sends a request that was not acknowledged again until it is, as SDKs do. Else its events are given up. */
+  readonly resends?: boolean;
+  readonly postTimeoutMs?: number;
+};
+
 /** Clients that post at full speed until stopped. */
 export class EventStream {
   readonly acknowledged = new Set<string>();
+  /** How many posts were not. */
+  unacknowledged = 0;
+  readonly #options: EventStreamOptions;
   readonly #stopping = new AbortController();
   readonly #clients: Promise<void>[];
 
-  constructor(
-    context: TestContext,
-    options: {
-      readonly baseUrl: () => string;
-      readonly clients: number;
-      readonly eventsPerRequest: number;
-      readonly prefix: string;
-    },
-  ) {
-    const { baseUrl, clients, eventsPerRequest, prefix } = options;
+  constructor(context: TestContext, options: EventStreamOptions) {
+    this.#options = options;
     context.after(() => this.stop());
-    this.#clients = Array.from({ length: clients }, async (_, client) => {
-      for (let number = 0; !this.#stopping.signal.aborted; number += 1) {
-        const names = Array.from({ length: eventsPerRequest }, (__, place) => `${prefix}-${client}-${number}-${place}`);
-        if (await postNames(baseUrl(), names)) for (const name of names) this.acknowledged.add(name);
-      }
-    });
+    this.#clients = Array.from({ length: options.clients }, (_, client) => this.#post(client));
   }
 
   /** Waits until so many events are acknowledged. */
@@ -62,17 +78,39 @@ export class EventStream {
     this.#stopping.abort();
     await Promise.all(this.#clients);
   }
+
+  async #post(client: number): Promise<void> {
+    const { baseUrl, eventsPerRequest, prefix, resends = false, postTimeoutMs } = this.#options;
+    const { signal } = this.#stopping;
+    const namesOf = (number: number): readonly string[] =>
+      Array.from({ length: eventsPerRequest }, (_, place) => `${prefix}-${client}-${number}-${place}`);
+    for (let number = 0; !signal.aborted;) {
+      const names = namesOf(number);
+      const isAcknowledged = await postNames(baseUrl(), names, postTimeoutMs);
+      if (isAcknowledged) for (const name of names) this.acknowledged.add(name);
+      else {
+        this.unacknowledged += 1;
+        await waitFor(RESEND_PAUSE_MS, signal);
+      }
+      if (isAcknowledged || !resends) number += 1;
+    }
+  }
 }
 
 /** Reads the names of all custom events exported in an hour, duplicates included, once the hour is FINISHED. */
 export async function exportedNames(baseUrl: string, clock: Clock, hour: Hour, timeoutMs = 60_000): Promise<string[]> {
   const { ai, uid, clientId, secret } = TEST_PROJECT;
-  const token = await getToken({ baseUrl, clientId, secret, project: uid, ai, clock });
+  const token = await waitUntil('a token is given', () =>
+    getToken({ baseUrl, clientId, secret, project: uid, ai, clock }),
+  );
   const client = new ExportClient({ baseUrl, clientId, token, ai });
   const finished = await waitUntil(
     `hour ${formatBeijingHour(hour)} is FINISHED`,
     async () => {
-      const answer = await client.exportHour('custom_event', { date: formatBeijingHour(hour) });
+      const answer = await client.exportHour('custom_event', {
+        date: formatBeijingHour(hour),
+        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      });
       assert.notEqual(answer.status, 'ERROR', answer.errorMsg);
       return answer.status === 'FINISHED' && answer;
     },
@@ -80,7 +118,7 @@ export async function exportedNames(baseUrl: string, clock: Clock, hour: Hour, t
   );
   const names: string[] = [];
   for (const link of finished.downloadLinks) {
-    const lines = gunzipSync(await downloadPackage(link))
+    const lines = gunzipSync(await downloadPackage(link, AbortSignal.timeout(CALL_TIMEOUT_MS)))
       .toString()
       .trimEnd()
       .split('\n');

@@ -24,4 +24,4 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.once('SIGTERM', () => {
   void server.close().then(() => process.disconnect());
 });
-process.send?.({ port: server.port });
+process.send?.({ port: server.port, pid: process.pid });

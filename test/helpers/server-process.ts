@@ -1,8 +1,10 @@
 /** Starts the server as a child process that a test can kill, pause and give the time. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { openDataCatalog } from '../../src/catalog/data-catalog.ts';
+import { isSystemError } from '../../src/lib/system-error.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { ServerConfig } from '../../src/system.ts';
 import { dirname, join } from 'node:path';
@@ -18,10 +20,18 @@ export type ServerProcess = {
   readonly clock: FileClock;
   /** Sends a signal and waits until the process is gone. */
   kill(signal: NodeJS.Signals): Promise<void>;
+  /** Resolves when the process is gone, whoever ended it. */
+  readonly ended: Promise<unknown>;
 };
+
+/** The servers that a test has started; they end before its folders go. */
+const startedBy = new WeakMap<TestContext, ChildProcess[]>();
 
 /** Makes a data directory that holds the test project. */
 export async function newDataDirectory(context: TestContext): Promise<string> {
+  const started: ChildProcess[] = [];
+  startedBy.set(context, started);
+  context.after(() => Promise.all(started.map(endWithChildren)));
   const data = join(await temporaryFolder(context), 'data');
   const catalog = await openDataCatalog(data, systemClock);
   await catalog.projects.create(TEST_PROJECT);
@@ -37,7 +47,15 @@ export async function startServerProcess(
     nowMs,
     changes = {},
     entry = new URL('./server-process-entry.ts', import.meta.url),
-  }: { readonly data: string; readonly nowMs: number; readonly changes?: Partial<ServerConfig>; readonly entry?: URL },
+    under,
+  }: {
+    readonly data: string;
+    readonly nowMs: number;
+    readonly changes?: Partial<ServerConfig>;
+    readonly entry?: URL;
+    /** A program that runs the server, with its arguments: strace, to kill it at a system call. */
+    readonly under?: readonly [program: string, ...args: string[]];
+  },
 ): Promise<ServerProcess> {
   const clockFile = join(dirname(data), 'clock');
   const clock = new FileClock(clockFile);
@@ -45,14 +63,19 @@ export async function startServerProcess(
   const argument: EntryArguments = { data, clockFile, changes };
   const child = fork(entry, [JSON.stringify(argument)], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    ...(under && { execPath: under[0], execArgv: [...under.slice(1), process.execPath] }),
   });
-  context.after(() => endProcess(child, 'SIGKILL'));
-  const { port } = (await nextMessage(child)) as { port: number };
+  const ended = once(child, 'exit');
+  startedBy.get(context)?.push(child);
+  context.after(() => endWithChildren(child));
+  const { port, pid } = (await nextMessage(child)) as { port: number; pid: number };
   return {
     baseUrl: `http://127.0.0.1:${port}`,
-    pid: child.pid!,
+    pid,
     clock,
-    kill: (signal) => endProcess(child, signal),
+    kill: (signal) => endProcess(child, signal, pid), // not the program that runs it
+
+    ended,
   };
 }
 
@@ -71,9 +94,36 @@ async function nextMessage(child: ChildProcess): Promise<unknown> {
   }
 }
 
-async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+/** Lists the processes that a process has started and that still live; Linux only, elsewhere none. */
+export function childPids(pid: number): number[] {
+  try {
+    const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
+    return pids === '' ? [] : pids.split(' ').map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** Kills a server and its collector processes, paused ones too. */
+async function endWithChildren(child: ChildProcess): Promise<void> {
+  const pids = child.exitCode === null && child.signalCode === null ? childPids(child.pid!) : [];
+  await endProcess(child, 'SIGKILL');
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // gone already, with its parent
+    }
+  }
+}
+
+async function endProcess(child: ChildProcess, signal: NodeJS.Signals, pid = child.pid!): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
-  child.kill(signal);
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!isSystemError(error, 'ESRCH')) throw error; // it died a moment ago, and its exit is on its way
+  }
   await exited;
 }

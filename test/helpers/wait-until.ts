@@ -4,17 +4,26 @@ import { waitFor } from '../../src/lib/clock.ts';
 const POLL_MS = 20;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** Asks again and again until `check` gives something other than undefined or false, and returns it. */
+/**
+ * Asks again and again until `check` gives something other than undefined or false, and returns it. A check that hangs does not
+ * hold it up beyond the time-out.
+ */
 export async function waitUntil<T>(
   what: string,
   check: () => Promise<T | undefined | false> | T | undefined | false,
   timeoutMs = DEFAULT_TIMEOUT_MS,
 ): Promise<T> {
+  const ended = new AbortController();
+  const late = waitFor(timeoutMs, ended.signal).then((): undefined => undefined);
   const deadlineMs = performance.now() + timeoutMs;
-  for (;;) {
-    const value = await check();
-    if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadlineMs) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
-    await waitFor(POLL_MS);
+  try {
+    for (;;) {
+      const value = await Promise.race([check(), late]);
+      if (value !== undefined && value !== false) return value;
+      if (performance.now() >= deadlineMs) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
+      await waitFor(POLL_MS);
+    }
+  } finally {
+    ended.abort();
   }
 }

@@ -1,9 +1,18 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hourStoreSuite } from '../../../test/conformance/hour-store-suite.ts';
+import { describe, it, type TestContext } from 'node:test';
+import { hourStoreSuite, readLines } from '../../../test/conformance/hour-store-suite.ts';
+import { eventBatch, HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
+import { FakeClock } from '../../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
+import { addHours, hourOf } from '../../events/hour.ts';
 import { HourLog } from './hour-log.ts';
 import { HourLogReader } from './hour-log-reader.ts';
+import { sortSegment } from './sort-segment.ts';
 import { storeJobsInPlace } from './store-jobs.ts';
+
+const HOUR = hourOf(HOUR_START_MS);
 
 hourStoreSuite('HourLog', {
   folder: temporaryFolder,
@@ -17,4 +26,59 @@ hourStoreSuite('HourLog', {
     });
     return { store, reader: new HourLogReader(root) };
   },
+});
+
+describe('HourLog with damaged files', () => {
+  async function openWithFrames(
+    t: TestContext,
+  ): Promise<{ store: HourLog; reader: HourLogReader; segment: string; clock: FakeClock }> {
+    const root = join(await temporaryFolder(t), 'hour-log');
+    const clock = new FakeClock(HOUR_START_MS);
+    const store = await HourLog.open({ root, clock, jobs: storeJobsInPlace });
+    for (const id of ['a', 'b', 'c']) await store.append(eventBatch('ai', [{ id }]));
+    const folder = join(root, 'hours', '202611230400');
+    const segment = join(
+      folder,
+      (await readdir(folder)).find((name) => name.endsWith('.seg'))!,
+    );
+    return { store, reader: new HourLogReader(root), segment, clock };
+  }
+
+  async function flipByte(path: string, at: number): Promise<void> {
+    const bytes = await readFile(path);
+    bytes[at]! ^= 0x10;
+    await writeFile(path, bytes);
+  }
+
+  it('fails the hour of a bit-flipped acknowledged frame, goes on with the next, and takes the mended file', async (t) => {
+    const { store, reader, segment } = await openWithFrames(t);
+    await flipByte(segment, 100);
+    await store.seal(addHours(HOUR, 2));
+    await assert.rejects(store.prepare(HOUR), { code: 'store_corrupt', message: /damaged at byte 16/ });
+    await store.prepare(addHours(HOUR, 1));
+    await flipByte(segment, 100);
+    await store.prepare(HOUR);
+    assert.equal(readLines(reader, HOUR, 'ai').length, 3);
+    await store.close();
+  });
+
+  it('cuts a torn tail, which was never acknowledged', async (t) => {
+    const { store, reader, segment } = await openWithFrames(t);
+    await truncate(segment, (await stat(segment)).size - 1);
+    await store.seal(addHours(HOUR, 1));
+    await store.prepare(HOUR);
+    assert.deepEqual(readLines(reader, HOUR, 'ai').length, 2);
+    await store.close();
+  });
+
+  it('seals an hour although a run of it is damaged, and fails that hour alone', async (t) => {
+    const { store, segment } = await openWithFrames(t);
+    const run = segment.replace('.seg', '.run');
+    sortSegment({ segmentPath: segment, bytes: (await stat(segment)).size, runPath: run });
+    await flipByte(run, (await stat(run)).size - 30);
+    await store.seal(addHours(HOUR, 2));
+    await assert.rejects(store.prepare(HOUR), { code: 'store_corrupt' });
+    await store.prepare(addHours(HOUR, 1));
+    await store.close();
+  });
 });

@@ -9,7 +9,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { existsSync } from 'node:fs';
 import { AppError } from '../../errors/app-error.ts';
 import type { EventBatch } from '../../events/event-row.ts';
@@ -34,7 +34,7 @@ import {
   SEGMENT_SUFFIX,
 } from './layout.ts';
 import { BatchEncoder, BatchTooLargeError } from './record-codec.ts';
-import { readSeal, sealHour } from './seal.ts';
+import { measureSegment, readSeal, sealHour } from './seal.ts';
 import { SegmentAppender } from './segment-appender.ts';
 import type { StoreJobs } from './store-jobs.ts';
 
@@ -67,6 +67,7 @@ export class HourLog implements HourStore {
   readonly #encoder: BatchEncoder;
   readonly #appender: SegmentAppender;
   #earlySorts: Promise<void> = Promise.resolve();
+  readonly #closing = new AbortController();
   readonly #preparing = new Map<Hour, Promise<void>>();
   #sealedUntil: Hour;
 
@@ -89,18 +90,14 @@ export class HourLog implements HourStore {
   /** Opens the log, making it when the folder is empty. @throws AppError format_too_new */
   static async open(options: HourLogOptions): Promise<HourLog> {
     const { root, clock } = options;
-    await mkdir(hoursFolder(root), { recursive: true, mode: 0o700 });
-    await mkdir(importsFolder(root), { recursive: true, mode: 0o700 });
+    const firstMade = await mkdir(root, { recursive: true, mode: 0o700 });
+    if (firstMade !== undefined) await syncFolder(dirname(firstMade));
     const fresh: Format = { version: FORMAT_VERSION, firstHour: hourOf(clock.nowMs()) };
     if (!existsSync(formatPath(root))) await writeFileOnce(formatPath(root), `${JSON.stringify(fresh)}\n`);
+    const format = await readFormat(root);
+    await mkdir(hoursFolder(root), { recursive: true, mode: 0o700 });
+    await mkdir(importsFolder(root), { recursive: true, mode: 0o700 });
     await syncFolder(root);
-    const format = JSON.parse((await readFileIfThere(formatPath(root)))!.toString()) as Format;
-    if (format.version > FORMAT_VERSION) {
-      throw new AppError(
-        'format_too_new',
-        `The data directory has storage format ${format.version}; this program knows up to ${FORMAT_VERSION}.`,
-      );
-    }
     const firstHour = hourFromInteger(format.firstHour);
     return new HourLog(options, firstHour, await findSealedUntil(root, firstHour));
   }
@@ -162,6 +159,7 @@ export class HourLog implements HourStore {
 
   async close(): Promise<void> {
     await this.#appender.close();
+    this.#closing.abort(new AppError('store_unavailable', 'The hour log is closed.')); // who opens it next sorts the rest
     await Promise.allSettled([this.#earlySorts, ...this.#preparing.values()]);
   }
 
@@ -177,11 +175,12 @@ export class HourLog implements HourStore {
 
   async #sort(hour: Hour, name: string, bytes: number): Promise<void> {
     const folder = hourFolder(this.#options.root, hour);
-    await this.#options.jobs.sortSegment({
-      segmentPath: join(folder, name + SEGMENT_SUFFIX),
-      bytes,
-      runPath: join(folder, name + RUN_SUFFIX),
-    });
+    const { signal } = this.#closing;
+    signal.throwIfAborted();
+    await this.#options.jobs.sortSegment(
+      { segmentPath: join(folder, name + SEGMENT_SUFFIX), bytes, runPath: join(folder, name + RUN_SUFFIX) },
+      signal,
+    );
   }
 
   /** Prepares the hour before, whose tail this hour needs. Damage there is that hour's own error and holds up no other. */
@@ -189,7 +188,7 @@ export class HourLog implements HourStore {
     const before = addHours(hour, -1);
     if (!existsSync(sealPath(this.#options.root, before))) return;
     await this.#prepareOnce(before).catch((error: unknown) => {
-      if (!(error instanceof AppError) || error.code !== 'store_corrupt') throw error;
+      if (!isSystemError(error, 'store_corrupt')) throw error; // by its code: an error of a worker thread has lost its class
     });
   }
 
@@ -211,7 +210,10 @@ export class HourLog implements HourStore {
     if (!seal && (await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined)
       await syncFolder(hoursFolder(root));
     await Promise.all(
-      (seal?.segments ?? []).map(async ({ name, bytes }) => {
+      (seal?.segments ?? []).map(async (sealed) => {
+        // A segment that was damaged when it was sealed may have been mended since.
+        const { name, bytes, damage } = sealed.damage ? await measureSegment(folder, sealed.name, hour) : sealed;
+        if (damage) throw new AppError('store_corrupt', damage);
         if (bytes === 0) return;
         runs.push(name + RUN_SUFFIX);
         if (existsSync(join(folder, name + RUN_SUFFIX))) return;
@@ -222,11 +224,8 @@ export class HourLog implements HourStore {
       }),
     );
     runs.sort();
-    const completed = await jobs.completeRuns({
-      runPaths: runs.map((run) => join(folder, run)),
-      folder,
-      prefix: 'completed',
-    });
+    const runPaths = runs.map((run) => join(folder, run));
+    const completed = await jobs.completeRuns({ runPaths, folder, prefix: 'completed' }, this.#closing.signal);
     const ready: ReadyHour = { version: 1, runs: [...runs, ...completed] };
     await writeFileAtomic(readyPath(root, hour), `${JSON.stringify(ready)}\n`);
     // What the seal does not count, and segments whose run outlived a crash between its rename and their deletion.
@@ -234,6 +233,25 @@ export class HourLog implements HourStore {
       if (entry.endsWith(SEGMENT_SUFFIX) || entry.endsWith('.tmp'))
         await unlink(join(folder, entry)).catch(() => undefined);
     }
+  }
+}
+
+/** Reads the version of a log and the hour in which it began. @throws AppError format_too_new, store_corrupt */
+export async function readFormat(root: string): Promise<Format> {
+  const format = parseFormat((await readFileIfThere(formatPath(root)))?.toString() ?? '');
+  if (!format) throw new AppError('store_corrupt', 'The file hour-log/format.json is missing or damaged.');
+  if (format.version <= FORMAT_VERSION) return format;
+  throw new AppError(
+    'format_too_new',
+    `The data directory has storage format ${format.version}; this program knows up to ${FORMAT_VERSION}.`,
+  );
+}
+
+function parseFormat(text: string): Format | undefined {
+  try {
+    return JSON.parse(text) as Format;
+  } catch {
+    return undefined;
   }
 }
 

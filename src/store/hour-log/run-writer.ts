@@ -3,7 +3,7 @@
  *
  * The run gets its name when `finish` has synced it, so a run that can be seen is whole. Memory: one block.
  */
-import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
@@ -40,12 +40,18 @@ export class RunWriter {
   #block = Buffer.allocUnsafeSlow(2 * BLOCK_BYTES);
   #blockBytes = BLOCK_HEADER_BYTES;
   #offset = 0;
+  #isClosed = false;
 
   constructor(path: string) {
     this.#path = path;
     this.#temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
     this.#fd = openSync(this.#temporary, 'wx', 0o600);
-    this.#push(Buffer.from(RUN_MAGIC, 'latin1'));
+    try {
+      this.#push(Buffer.from(RUN_MAGIC, 'latin1'));
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
   }
 
   /** Begins the next group. Each group may come once only. */
@@ -87,17 +93,21 @@ export class RunWriter {
     this.#push(trailer);
     this.#push(Buffer.from(RUN_MAGIC, 'latin1'));
     fsyncSync(this.#fd);
-    closeSync(this.#fd);
+    this.#close();
     renameSync(this.#temporary, this.#path);
-    const folder = openSync(dirname(this.#path), 'r');
-    fsyncSync(folder);
-    closeSync(folder);
+    syncFolderSync(dirname(this.#path));
   }
 
   /** Forgets the run after an error. */
   abort(): void {
+    this.#close();
+    rmSync(this.#temporary, { force: true });
+  }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     closeSync(this.#fd);
-    unlinkSync(this.#temporary);
   }
 
   #endGroup(): void {
@@ -120,5 +130,14 @@ export class RunWriter {
   #push(bytes: Buffer): void {
     for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at);
     this.#offset += bytes.length;
+  }
+}
+
+function syncFolderSync(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }

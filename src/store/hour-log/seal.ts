@@ -15,11 +15,21 @@ import { AppError } from '../../errors/app-error.ts';
 import type { Hour } from '../../events/hour.ts';
 import { readFileIfThere, syncFolder, writeFileOnce } from '../../lib/atomic-file.ts';
 import { isSystemError } from '../../lib/system-error.ts';
-import { fencePath, hourFolder, hoursFolder, listFolder, RUN_SUFFIX, SEGMENT_SUFFIX, sealPath } from './layout.ts';
+import {
+  fencePath,
+  hourFolder,
+  hoursFolder,
+  listFolder,
+  RUN_SUFFIX,
+  SEGMENT_SUFFIX,
+  sealPath,
+  shortPath,
+} from './layout.ts';
 import { readRunSource } from './run-reader.ts';
-import { validLengthOf } from './segment.ts';
+import { hasFrameBehind, validLengthOf } from './segment.ts';
 
-export type SealedSegment = { readonly name: string; readonly bytes: number };
+/** A segment that counts, and up to where. With `damage` it cannot be said up to where: its hour fails until it is mended. */
+export type SealedSegment = { readonly name: string; readonly bytes: number; readonly damage?: string };
 export type Seal = { readonly version: 1; readonly segments: readonly SealedSegment[] };
 
 /** Reads an hour's seal; undefined when the hour is not sealed. */
@@ -37,7 +47,7 @@ export async function sealHour(root: string, hour: Hour): Promise<void> {
   const names = await listSegments(folder);
   // One after the other: an unsorted segment is read whole to be measured.
   const segments: SealedSegment[] = [];
-  for (const name of names) segments.push({ name, bytes: await measure(folder, name) });
+  for (const name of names) segments.push(await measureSegment(folder, name, hour));
   const seal: Seal = { version: 1, segments };
   await writeFileOnce(sealPath(root, hour), `${JSON.stringify(seal)}\n`);
 }
@@ -54,14 +64,34 @@ async function listSegments(folder: string): Promise<readonly string[]> {
   return [...new Set(names)].sort();
 }
 
-/** Makes a segment durable and measures its whole frames. */
-async function measure(folder: string, name: string): Promise<number> {
+/**
+ * Makes a segment durable and measures its whole frames. Damage does not keep the hour from being sealed, which would hold up
+ * every later hour of every project; it is noted, and the hour's preparation fails by it.
+ */
+export async function measureSegment(folder: string, name: string, hour: Hour): Promise<SealedSegment> {
   try {
-    const handle = await open(join(folder, name + SEGMENT_SUFFIX), 'r');
+    return await measure(folder, name, hour);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'store_corrupt') throw error;
+    return { name, bytes: 0, damage: error.message };
+  }
+}
+
+async function measure(folder: string, name: string, hour: Hour): Promise<SealedSegment> {
+  const path = join(folder, name + SEGMENT_SUFFIX);
+  try {
+    const handle = await open(path, 'r');
     try {
       // Its collector may still be at its own sync, or dead before it: what is confirmed here must not be lost later.
       await handle.datasync();
-      return validLengthOf(await handle.readFile());
+      const content = await handle.readFile();
+      const bytes = validLengthOf(content);
+      if (bytes === content.length || !hasFrameBehind(content, bytes, hour)) return { name, bytes };
+      return {
+        name,
+        bytes,
+        damage: `The segment ${shortPath(path)} is damaged at byte ${bytes}: whole frames follow one that is not.`,
+      };
     } finally {
       await handle.close();
     }
@@ -69,6 +99,7 @@ async function measure(folder: string, name: string): Promise<number> {
     if (!isSystemError(error, 'ENOENT')) throw error;
   }
   const source = readRunSource(join(folder, name + RUN_SUFFIX));
-  if (!source) throw new AppError('store_corrupt', `The segment ${name} vanished while its hour was sealed.`);
-  return source.bytes;
+  if (!source)
+    throw new AppError('store_corrupt', `The segment ${shortPath(path)} vanished before its hour was sealed.`);
+  return { name, bytes: source.bytes };
 }

@@ -7,7 +7,7 @@
 import { crc32 } from 'node:zlib';
 import { shortPath } from './layout.ts';
 import { AppError } from '../../errors/app-error.ts';
-import type { Hour } from '../../events/hour.ts';
+import { hourEndMs, hourStartMs, type Hour } from '../../events/hour.ts';
 import { BODY_HEADER_BYTES, FRAME_HEADER_BYTES } from './record-codec.ts';
 
 /** Eight bytes that begin every segment: what it is and the version of its format. */
@@ -36,6 +36,19 @@ export function validLengthOf(bytes: Buffer): number {
     if (end === undefined) return at;
     at = end;
   }
+}
+
+/**
+ * Says whether a whole frame stands behind this place, which is the end of the valid length. Nothing is ever written behind a
+ * frame that is not whole, so then it was whole once: it is damaged, and not a torn tail. Only looked for where a tail is torn.
+ */
+export function hasFrameBehind(bytes: Buffer, validLength: number, hour: Hour): boolean {
+  const [fromMs, untilMs] = [hourStartMs(hour), hourEndMs(hour)];
+  for (let at = validLength + 1; at + FRAME_HEADER_BYTES + BODY_HEADER_BYTES <= bytes.length; at += 1) {
+    const sendTimeMs = bytes.readDoubleLE(at + FRAME_HEADER_BYTES);
+    if (sendTimeMs >= fromMs && sendTimeMs < untilMs && frameEnd(bytes, at) !== undefined) return true;
+  }
+  return false;
 }
 
 /** Gives the end of the frame at this place; undefined when there is no whole one. */

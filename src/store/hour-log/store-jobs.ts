@@ -4,10 +4,11 @@
 import { completeRuns, type CompleteRunsJob } from './complete-runs.ts';
 import { sortSegment, type SortSegmentJob } from './sort-segment.ts';
 
+/** When a signal is aborted, the job stops where it is and rejects; the next try begins anew. */
 export interface StoreJobs {
-  sortSegment(job: SortSegmentJob): Promise<void>;
+  sortSegment(job: SortSegmentJob, signal?: AbortSignal): Promise<void>;
   /** Returns the names of the runs made. */
-  completeRuns(job: CompleteRunsJob): Promise<readonly string[]>;
+  completeRuns(job: CompleteRunsJob, signal?: AbortSignal): Promise<readonly string[]>;
 }
 
 /** Runs the jobs in the calling thread. */

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { describe, test, type TestContext } from 'node:test';
+import { pino } from 'pino';
+import { NEW_YEAR, NEW_YEAR_MS, hoursFrom, openWithProject } from '../catalog/catalog.test-helper.ts';
+import type { Catalog, ExportTask } from '../catalog/catalog.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { HourStore } from '../store/hour-store.ts';
+import type { ExportJobs } from './export-jobs.ts';
+import { TaskRunner } from './task-runner.ts';
+
+/** A store with nothing to prepare. */
+const STORE = { prepare: () => Promise.resolve() } as unknown as HourStore;
+const JOB = { storeRoot: '', packagesRoot: '', gzip: 'zlib', maxPackageBytes: 1 } as const;
+
+type Runner = { readonly runner: TaskRunner; readonly catalog: Catalog; task(): Promise<ExportTask> };
+
+/** A runner over a real catalog with one pending task, whose exports go as `exportHour` says. */
+async function openRunner(t: TestContext, exportHour: ExportJobs['exportHour'], stopWaitMs = 0): Promise<Runner> {
+  const { catalog, ai } = await openWithProject(t);
+  await catalog.tasks.restart(ai, [NEW_YEAR], NEW_YEAR_MS);
+  const runner = new TaskRunner({
+    catalog,
+    store: STORE,
+    jobs: { exportHour },
+    clock: { nowMs: () => NEW_YEAR_MS },
+    logger: pino({ level: 'silent' }),
+    job: JOB,
+    maxAttempts: 1,
+    concurrency: 1,
+    stopWaitMs,
+  });
+  const task = async (): Promise<ExportTask> => (await catalog.tasks.list(ai, hoursFrom(NEW_YEAR, 1)))[0]!;
+  return { runner, catalog, task };
+}
+
+describe('TaskRunner', () => {
+  test('gives a task back as it was when it is stopped while it works on it', async (t) => {
+    const begun = Promise.withResolvers<undefined>();
+    const { runner, catalog, task } = await openRunner(t, (_job, signal) => {
+      begun.resolve(undefined);
+      return new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(new Error('stopped'))));
+    });
+    const stopping = new AbortController();
+    const running = runner.run(stopping.signal);
+    await begun.promise;
+    assert.equal((await task()).status, 'running');
+    stopping.abort();
+    await running;
+    assert.deepEqual({ ...(await task()), ai: '' }, { ...pending(0), error: null });
+    assert.ok(await catalog.tasks.claim({ nowMs: NEW_YEAR_MS, leaseMs: 1 }), 'another runner goes on at once');
+  });
+
+  test('lets a task that ends in time end, and claims no other', async (t) => {
+    const exporting = Promise.withResolvers<Awaited<ReturnType<ExportJobs['exportHour']>>>();
+    const begun = Promise.withResolvers<undefined>();
+    const { runner, task } = await openRunner(
+      t,
+      () => {
+        begun.resolve(undefined);
+        return exporting.promise;
+      },
+      60_000,
+    );
+    const stopping = new AbortController();
+    const running = runner.run(stopping.signal);
+    await begun.promise;
+    stopping.abort();
+    exporting.resolve({ packages: [], ledger: { events: {}, rows: {}, imported: 0 }, codec: 'none' });
+    await running;
+    assert.equal((await task()).status, 'finished');
+  });
+
+  const passing = ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS', 'store_unavailable'];
+  for (const code of passing) {
+    test(`never fails a task for ${code}, which passes`, async (t) => {
+      const { runner, task } = await openRunner(t, () => Promise.reject(Object.assign(new Error('No.'), { code })));
+      await runner.runDue();
+      assert.equal((await task()).status, 'pending');
+    });
+  }
+
+  const final = [
+    {
+      error: Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' }),
+      says: 'The disk failed to read or write (EIO).',
+    },
+    { error: new AppError('store_corrupt', 'The run x is damaged.'), says: 'The run x is damaged.' },
+    { error: new Error('what nobody thought of'), says: 'What nobody thought of.' },
+  ];
+  for (const { error, says } of final) {
+    test(`fails a task after its last try with the reason: ${says}`, async (t) => {
+      const { runner, task } = await openRunner(t, () => Promise.reject(error));
+      await runner.runDue();
+      assert.equal((await task()).status, 'failed');
+      assert.equal((await task()).error, says);
+    });
+  }
+});
+
+function pending(attempts: number): Omit<ExportTask, 'error'> {
+  return { ai: '', hour: NEW_YEAR, status: 'pending', attempts, runAtMs: NEW_YEAR_MS };
+}
