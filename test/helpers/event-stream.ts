@@ -51,9 +51,11 @@ export type EventStreamOptions = {
   /** Sends a request that was not acknowledged again until it is, as SDKs do. Else its events are given up. */
   readonly resends?: boolean;
   readonly postTimeoutMs?: number;
+  /** What each client waits between its posts, to leave the machine to what is tested. Default: nothing. */
+  readonly pauseMs?: number;
 };
 
-/** Clients that post at full speed until stopped. */
+/** Clients that post until stopped, each one request after the other. */
 export class EventStream {
   readonly acknowledged = new Set<string>();
   /** How many posts were not. */
@@ -80,7 +82,7 @@ export class EventStream {
   }
 
   async #post(client: number): Promise<void> {
-    const { baseUrl, eventsPerRequest, prefix, resends = false, postTimeoutMs } = this.#options;
+    const { baseUrl, eventsPerRequest, prefix, resends = false, postTimeoutMs, pauseMs = 0 } = this.#options;
     const { signal } = this.#stopping;
     const namesOf = (number: number): readonly string[] =>
       Array.from({ length: eventsPerRequest }, (_, place) => `${prefix}-${client}-${number}-${place}`);
@@ -93,6 +95,7 @@ export class EventStream {
         await waitFor(RESEND_PAUSE_MS, signal);
       }
       if (isAcknowledged || !resends) number += 1;
+      if (pauseMs > 0) await waitFor(pauseMs, signal);
     }
   }
 }

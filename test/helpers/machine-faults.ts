@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { openDataCatalog } from '../../src/catalog/data-catalog.ts';
 import { isSystemError } from '../../src/lib/system-error.ts';
-import { systemClock } from '../../src/lib/clock.ts';
+import { systemClock, waitFor } from '../../src/lib/clock.ts';
 import { TEST_PROJECT } from './test-server.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -102,6 +102,8 @@ export async function injectFault(context: TestContext, pid: number, inject: str
   const ended = once(strace, 'exit');
   const stop = async (): Promise<void> => {
     if (strace.exitCode === null && strace.signalCode === null) strace.kill('SIGTERM');
+    await Promise.race([ended, waitFor(1_000)]);
+    strace.kill('SIGKILL'); // it waits for the end of a delay although the delayed process is gone
     await ended;
   };
   context.after(stop);
