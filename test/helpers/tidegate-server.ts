@@ -1,6 +1,7 @@
 /** Runs `bin/tidegate serve` as an operator does: the real program, its own clock, signals and exit code. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { openDataCatalog } from '../../src/catalog/data-catalog.ts';
@@ -80,11 +81,11 @@ export async function startTidegate(
   return { ...server, baseUrl, children: childPids(server.pid) };
 }
 
-/** Says whether a process is there. */
+/** Says whether a process runs. One that has ended and that nobody has taken notice of (a zombie) does not: strace keeps those. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }
