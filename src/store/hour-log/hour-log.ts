@@ -39,7 +39,7 @@ import { SegmentAppender } from './segment-appender.ts';
 import type { StoreJobs } from './store-jobs.ts';
 
 /** The version of the directory that this program writes. It opens every older one. */
-const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 1;
 
 /** Hours without a folder that `seal` closes one by one: 31 days. */
 const MAX_HOURS_SEALED_BLINDLY = 31 * 24;

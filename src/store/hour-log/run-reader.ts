@@ -5,6 +5,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type { RecordKind } from '../../events/event-row.ts';
+import { refuseNewerFile } from './file-version.ts';
 import { shortPath } from './layout.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { isSystemError } from '../../lib/system-error.ts';
@@ -20,12 +21,13 @@ import {
   type RunIndex,
 } from './run-format.ts';
 
-/** Reads a run's index. @throws AppError store_corrupt; the system error ENOENT when there is no such run */
+/** Reads a run's index. @throws AppError store_corrupt, format_too_new; the system error ENOENT when there is no such run */
 export function readRunIndex(path: string): RunIndex {
   const fd = openSync(path, 'r');
   try {
     const { size } = fstatSync(fd);
     const trailer = readExactly(fd, size - RUN_TRAILER_BYTES, RUN_TRAILER_BYTES, path);
+    refuseNewerFile(trailer.subarray(8), RUN_MAGIC, path);
     const length = trailer.readUInt32LE(0);
     if (trailer.toString('latin1', 8) !== RUN_MAGIC || length > size)
       throw corrupt(path, 'its end is not that of a run');

@@ -26,7 +26,11 @@ import {
   shortPath,
 } from './layout.ts';
 import { readRunSource } from './run-reader.ts';
-import { hasFrameBehind, validLengthOf } from './segment.ts';
+import { refuseNewerFile } from './file-version.ts';
+import { hasFrameBehind, SEGMENT_MAGIC, validLengthOf } from './segment.ts';
+
+/** What a segment that cannot be read is refused with. */
+const UNREADABLE_CODES: readonly string[] = ['store_corrupt', 'format_too_new'];
 
 /** A segment that counts, and up to where. With `damage` it cannot be said up to where: its hour fails until it is mended. */
 export type SealedSegment = { readonly name: string; readonly bytes: number; readonly damage?: string };
@@ -72,7 +76,7 @@ export async function measureSegment(folder: string, name: string, hour: Hour): 
   try {
     return await measure(folder, name, hour);
   } catch (error) {
-    if (!(error instanceof AppError) || error.code !== 'store_corrupt') throw error;
+    if (!(error instanceof AppError) || !UNREADABLE_CODES.includes(error.code)) throw error;
     return { name, bytes: 0, damage: error.message };
   }
 }
@@ -85,6 +89,7 @@ async function measure(folder: string, name: string, hour: Hour): Promise<Sealed
       // Its collector may still be at its own sync, or dead before it: what is confirmed here must not be lost later.
       await handle.datasync();
       const content = await handle.readFile();
+      refuseNewerFile(content, SEGMENT_MAGIC, path);
       const bytes = validLengthOf(content);
       if (bytes === content.length || !hasFrameBehind(content, bytes, hour)) return { name, bytes };
       return {

@@ -5,6 +5,7 @@
  * fence made void, and was never acknowledged.
  */
 import { crc32 } from 'node:zlib';
+import { refuseNewerFile } from './file-version.ts';
 import { shortPath } from './layout.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { hourEndMs, hourStartMs, type Hour } from '../../events/hour.ts';
@@ -61,10 +62,12 @@ function frameEnd(bytes: Buffer, at: number): number | undefined {
 
 /**
  * Walks the batches of a segment's confirmed bytes.
- * @throws AppError store_corrupt when a frame within them is not whole: something changed bytes that were acknowledged
+ * @throws AppError store_corrupt when a frame within them is not whole: something changed bytes that were acknowledged;
+ *   format_too_new
  */
 export function* batchesOf(bytes: Buffer, confirmedBytes: number, path: string): Generator<BatchView> {
   const confirmed = bytes.subarray(0, confirmedBytes);
+  refuseNewerFile(confirmed, SEGMENT_MAGIC, path);
   if (confirmedBytes > 0 && confirmed.toString('latin1', 0, 8) !== SEGMENT_MAGIC) throw corrupt(path, 0);
   for (let at = SEGMENT_HEADER_BYTES; at < confirmedBytes;) {
     const end = frameEnd(confirmed, at);
