@@ -10,8 +10,7 @@ import type { Logger } from 'pino';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Catalog } from './catalog/catalog.ts';
 import { openDataCatalog } from './catalog/data-catalog.ts';
-import type { ExportHourJob, ExportJobs } from './exports/export-jobs.ts';
-import type { ExportedHour } from './exports/export-hour.ts';
+import type { ExportHourJob, ExportJobResult, ExportJobs } from './exports/export-jobs.ts';
 import { ExportMetrics } from './exports/export-metrics.ts';
 import { openGzipCodec, type GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
 import { HourScheduler } from './exports/hour-scheduler.ts';
@@ -247,7 +246,7 @@ function poolJobs(pool: WorkerPool): StoreJobs & ExportJobs {
       await pool.run('sortSegment', job, signal);
     },
     completeRuns: (job, signal) => pool.run('completeRuns', job, signal) as Promise<readonly string[]>,
-    exportHour: (job: ExportHourJob, signal) => pool.run('exportHour', job, signal) as Promise<ExportedHour>,
+    exportHour: (job: ExportHourJob, signal) => pool.run('exportHour', job, signal) as Promise<ExportJobResult>,
   };
 }
 

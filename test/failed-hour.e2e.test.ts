@@ -3,6 +3,7 @@
  * exported by `tidegate export retry` once the file is whole again.
  */
 import assert from 'node:assert/strict';
+import { stat } from 'node:fs/promises';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { addHours, formatBeijingHour } from '../src/events/hour.ts';
@@ -107,6 +108,24 @@ test('an hour with a damaged run', async (t) => {
     assert.equal(unreadable.exitCode, 2);
     assert.match(unreadable.stderr, /--hour: "\d{12}" is no hour/);
   });
+});
+
+test('an hour with a run whose index is damaged is in ERROR, and the hour that needs its last keys is not', async (t) => {
+  const { server, runPath } = await startWithRun(t);
+  await flipByte(runPath, (await stat(runPath)).size - 20);
+  server.endHour(server.hour);
+  const { status, errorMsg } = await endStatus(server, server.hour);
+  assert.equal(status, 'ERROR');
+  assert.match(errorMsg, /checksum of its index/);
+  await send(server, ['later']);
+  const next = addHours(server.hour, 1);
+  server.endHour(next);
+  assert.equal((await endStatus(server, next)).status, 'FINISHED');
+  const rows = await exportRows(server, next);
+  assert.deepEqual(
+    rows.page.map((row) => row.visitUserId),
+    ['later'],
+  );
 });
 
 test('an hour from whose run a record is missing', async (t) => {

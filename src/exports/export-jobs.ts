@@ -20,20 +20,25 @@ export type ExportHourJob = {
 
 export interface ExportJobs {
   /** Makes an hour's packages. When the signal is aborted, it stops where it is and rejects with the signal's reason. */
-  exportHour(job: ExportHourJob, signal?: AbortSignal): Promise<ExportedHour>;
+  exportHour(job: ExportHourJob, signal?: AbortSignal): Promise<ExportJobResult>;
 }
+
+/** An exported hour, and what a person should know of how it was made, a sentence each. */
+export type ExportJobResult = ExportedHour & { readonly warnings: readonly string[] };
 
 /** Runs export jobs in the calling thread. Opens each codec once, because ISA-L is tested whenever it is opened. */
 export class ExportJobsInPlace implements ExportJobs {
   readonly #codecs = new Map<GzipCodecChoice, Promise<GzipCodec>>();
 
-  async exportHour(job: ExportHourJob): Promise<ExportedHour> {
-    return exportHour({
+  async exportHour(job: ExportHourJob): Promise<ExportJobResult> {
+    const warnings = new Set<string>();
+    const exported = await exportHour({
       ...job,
       codec: await this.#codec(job.gzip),
-      reader: new HourLogReader(job.storeRoot),
+      reader: new HourLogReader(job.storeRoot, (message) => warnings.add(message)),
       store: await LocalPackageStore.open(job.packagesRoot),
     });
+    return { ...exported, warnings: [...warnings] };
   }
 
   #codec(choice: GzipCodecChoice): Promise<GzipCodec> {

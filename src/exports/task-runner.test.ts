@@ -65,7 +65,7 @@ describe('TaskRunner', () => {
     const running = runner.run(stopping.signal);
     await begun.promise;
     stopping.abort();
-    exporting.resolve({ packages: [], ledger: { events: {}, rows: {}, imported: 0 }, codec: 'none' });
+    exporting.resolve({ packages: [], ledger: { events: {}, rows: {}, imported: 0 }, codec: 'none', warnings: [] });
     await running;
     assert.equal((await task()).status, 'finished');
   });

@@ -136,7 +136,7 @@ export class TaskRunner {
     const { ai, hour } = task;
     await untilAborted(store.prepare(hour), abandoning);
     const revision = await catalog.manifests.nextRevision(ai, hour);
-    const { packages, ledger, codec } = await jobs.exportHour({ ...job, ai, hour, revision }, abandoning);
+    const { packages, ledger, codec, warnings } = await jobs.exportHour({ ...job, ai, hour, revision }, abandoning);
     const manifest = await catalog.manifests.publish(task, {
       revision,
       facts: { schemaVersion: 1, codec, ledger },
@@ -144,6 +144,11 @@ export class TaskRunner {
       nowMs: clock.nowMs(),
     });
     if (manifest) this.#options.onPublished?.(manifest);
+    if (manifest && warnings.length > 0)
+      logger.warn(
+        { ai, hour, revision, warnings },
+        'Hour exported without all keys of the hour before: what was sent again across its start may be exported twice.',
+      );
     if (manifest && packages.length > 0)
       logger.info({ ai, hour, revision, packages: packages.length }, 'Hour exported.');
     return manifest;

@@ -19,7 +19,7 @@ import {
 } from './layout.ts';
 import { mergeRows } from './merge.ts';
 import type { RunGroup } from './run-format.ts';
-import { openCursors, readRun, type IndexedRun } from './run-reader.ts';
+import { openCursors, readRun, type IndexedRun, type RunCursor } from './run-reader.ts';
 
 /** What `ready.json` says: the runs of the hour, and whether its incomplete records were completed into some of them. */
 export type ReadyHour = { readonly version: 1; readonly runs: readonly string[] };
@@ -31,18 +31,23 @@ export type ImportCommit = {
   readonly hours: readonly { readonly hour: Hour; readonly runs: readonly string[] }[];
 };
 
+/** What reading a run that is damaged, missing or of a newer program fails with. */
+const DAMAGE_CODES = ['store_corrupt', 'format_too_new'];
+
 export class HourLogReader implements HourReader {
   readonly #root: string;
+  readonly #onTailFault: (message: string) => void;
 
-  constructor(root: string) {
+  /** `onTailFault` is told of each run of the hour before whose tail cannot be read, and is done without. */
+  constructor(root: string, onTailFault: (message: string) => void = () => undefined) {
     this.#root = root;
+    this.#onTailFault = onTailFault;
   }
 
   *readSorted(hour: Hour, ai: string, kind: RecordKind): Generator<RowBatch> {
     const cursors = openCursors(this.#runs(hour), ai, kind, 'rows');
     // Rejected events are never duplicates of one another.
-    if (kind !== 'rejected' && cursors.length > 0)
-      cursors.unshift(...openCursors(this.#tailRuns(addHours(hour, -1)), ai, kind, 'tail'));
+    if (kind !== 'rejected' && cursors.length > 0) cursors.unshift(...this.#tailCursors(addHours(hour, -1), ai, kind));
     yield* mergeRows(cursors);
   }
 
@@ -64,9 +69,23 @@ export class HourLogReader implements HourReader {
     return this.runPaths(hour).map(readRun);
   }
 
-  /** Gives the runs whose tails the next hour needs; none when the hour is not kept any more, or never was. */
-  #tailRuns(hour: Hour): readonly IndexedRun[] {
-    return existsSync(readyPath(this.#root, hour)) ? this.#runs(hour) : [];
+  /**
+   * Opens the tails that the next hour needs; none when the hour is not kept any more, never was, or failed. A tail that is damaged
+   * is found before any of it is used, and left out: one hour's damage holds up no other.
+   */
+  #tailCursors(hour: Hour, ai: string, kind: RecordKind): readonly RunCursor[] {
+    if (!existsSync(readyPath(this.#root, hour))) return [];
+    return this.runPaths(hour).flatMap((path) => {
+      try {
+        const run = [readRun(path)];
+        for (const cursor of openCursors(run, ai, kind, 'tail')) readThrough(cursor);
+        return openCursors(run, ai, kind, 'tail');
+      } catch (error) {
+        if (!DAMAGE_CODES.some((code) => isSystemError(error, code))) throw error;
+        this.#onTailFault(error instanceof Error ? error.message : String(error));
+        return [];
+      }
+    });
   }
 
   /** Lists the runs that count for a prepared hour, imported ones last. @throws AppError store_corrupt when it is not prepared */
@@ -97,6 +116,15 @@ export class HourLogReader implements HourReader {
       const commit = readJson(importCommitPath(this.#root, id)) as ImportCommit | undefined;
       return commit ? [{ id, commit }] : [];
     });
+  }
+}
+
+/** Reads a cursor to its end, which checks every checksum. */
+function readThrough(cursor: RunCursor): void {
+  try {
+    while (cursor.next());
+  } finally {
+    cursor.close();
   }
 }
 

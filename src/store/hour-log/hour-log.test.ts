@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { hourStoreSuite, readLines } from '../../../test/conformance/hour-store-suite.ts';
 import { eventBatch, HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
-import { addHours, hourOf } from '../../events/hour.ts';
+import { addHours, HOUR_MS, hourOf } from '../../events/hour.ts';
 import { HourLog } from './hour-log.ts';
 import { HourLogReader } from './hour-log-reader.ts';
 import { sortSegment } from './sort-segment.ts';
@@ -31,7 +31,7 @@ hourStoreSuite('HourLog', {
 describe('HourLog with damaged files', () => {
   async function openWithFrames(
     t: TestContext,
-  ): Promise<{ store: HourLog; reader: HourLogReader; segment: string; clock: FakeClock }> {
+  ): Promise<{ root: string; store: HourLog; reader: HourLogReader; segment: string; clock: FakeClock }> {
     const root = join(await temporaryFolder(t), 'hour-log');
     const clock = new FakeClock(HOUR_START_MS);
     const store = await HourLog.open({ root, clock, jobs: storeJobsInPlace });
@@ -41,7 +41,7 @@ describe('HourLog with damaged files', () => {
       folder,
       (await readdir(folder)).find((name) => name.endsWith('.seg'))!,
     );
-    return { store, reader: new HourLogReader(root), segment, clock };
+    return { root, store, reader: new HourLogReader(root), segment, clock };
   }
 
   async function flipByte(path: string, at: number): Promise<void> {
@@ -70,6 +70,29 @@ describe('HourLog with damaged files', () => {
     assert.deepEqual(readLines(reader, HOUR, 'ai').length, 2);
     await store.close();
   });
+
+  for (const when of ['before it was sorted', 'afterwards']) {
+    it(`fails an hour whose sealed segment is gone, ${when}, and lets the next one go on without its tail`, async (t) => {
+      const { root, store, reader, segment, clock } = await openWithFrames(t);
+      clock.set(HOUR_START_MS + HOUR_MS);
+      await store.append(eventBatch('ai', [{ id: 'd' }]));
+      await store.seal(addHours(HOUR, 2));
+      if (when === 'afterwards') {
+        await store.prepare(HOUR);
+        await rm(segment.replace('.seg', '.run'));
+        assert.throws(() => readLines(reader, HOUR, 'ai'), { code: 'store_corrupt' });
+      } else {
+        await rm(segment);
+        await assert.rejects(store.prepare(HOUR), { code: 'store_corrupt' });
+      }
+      await store.prepare(addHours(HOUR, 1));
+      const faults: string[] = [];
+      const telling = new HourLogReader(root, (message) => faults.push(message));
+      assert.equal(readLines(telling, addHours(HOUR, 1), 'ai').length, 1);
+      assert.equal(faults.length, when === 'afterwards' ? 1 : 0);
+      await store.close();
+    });
+  }
 
   it('seals an hour although a run of it is damaged, and fails that hour alone', async (t) => {
     const { store, segment } = await openWithFrames(t);

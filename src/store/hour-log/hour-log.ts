@@ -32,6 +32,7 @@ import {
   sealPath,
   RUN_SUFFIX,
   SEGMENT_SUFFIX,
+  shortPath,
 } from './layout.ts';
 import { BatchEncoder, BatchTooLargeError } from './record-codec.ts';
 import { measureSegment, readSeal, sealHour } from './seal.ts';
@@ -218,8 +219,10 @@ export class HourLog implements HourStore {
         runs.push(name + RUN_SUFFIX);
         if (existsSync(join(folder, name + RUN_SUFFIX))) return;
         await this.#sort(hour, name, bytes).catch((error: unknown) => {
-          // Another process sorted it meanwhile and deleted the segment.
-          if (!isSystemError(error, 'ENOENT') || !existsSync(join(folder, name + RUN_SUFFIX))) throw error;
+          if (!isSystemError(error, 'ENOENT')) throw error;
+          if (existsSync(join(folder, name + RUN_SUFFIX))) return; // another process sorted it meanwhile
+          const path = shortPath(join(folder, name + SEGMENT_SUFFIX));
+          throw new AppError('store_corrupt', `The segment ${path} is missing, and so is its run.`, { cause: error });
         });
       }),
     );

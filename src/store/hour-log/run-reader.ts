@@ -42,9 +42,14 @@ export function readRunIndex(path: string): RunIndex {
 /** A run and its index. */
 export type IndexedRun = { readonly path: string; readonly index: RunIndex };
 
-/** Reads a run's index, and keeps its path beside it. @throws as readRunIndex */
+/** Reads the index of a run that must be there, and keeps its path beside it. @throws AppError store_corrupt, format_too_new */
 export function readRun(path: string): IndexedRun {
-  return { path, index: readRunIndex(path) };
+  try {
+    return { path, index: readRunIndex(path) };
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT')) throw error;
+    throw new AppError('store_corrupt', `The run ${shortPath(path)} is missing.`, { cause: error });
+  }
 }
 
 /** Opens a cursor on each group of this project, kind and part. */
