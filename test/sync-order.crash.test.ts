@@ -41,6 +41,13 @@ describe('the order of syncs', { skip: NO_TRACE, timeout: 120_000 }, () => {
     toAcknowledgement.then('sync', HOUR_FOLDER);
   });
 
+  it('F1 makes the names of its own folders durable before the log is open', () => {
+    const toOpened = new CallOrder(calls).before('opened');
+    toOpened.then('create', HOURS_FOLDER);
+    toOpened.then('create', /\/imports$/);
+    toOpened.then('sync', /\/hour-log$/);
+  });
+
   it('B1 raises a fence that lasts before it measures a segment', () => {
     const order = new CallOrder(calls);
     order.then('mark', 'second acknowledged');
@@ -94,7 +101,8 @@ describe('the order of syncs', { skip: NO_TRACE, timeout: 120_000 }, () => {
     toEnd.then('write', /\.tmp$/);
     toEnd.then('sync', /\/\.part\.csv\.gz\.[^/]+\.tmp$/);
     const { path } = toEnd.then('rename', /\/part\.csv\.gz$/);
-    for (let folder = dirname(path); !folder.endsWith('/packages'); folder = dirname(folder)) toEnd.then('sync', folder);
+    for (let folder = dirname(path); !folder.endsWith('/packages'); folder = dirname(folder))
+      toEnd.then('sync', folder);
     toEnd.then('sync', /\/packages$/);
   });
 
@@ -102,6 +110,8 @@ describe('the order of syncs', { skip: NO_TRACE, timeout: 120_000 }, () => {
     const order = new CallOrder(calls);
     order.then('mark', 'packaged');
     const toEnd = order.before('imported');
+    toEnd.then('create', /\/imports\/[^/]+$/);
+    toEnd.then('sync', /\/imports$/);
     toEnd.then('sync', /\/imports\/[^/]+\/202611230300-000001\.run\.[0-9a-f]+\.tmp$/);
     toEnd.then('rename', /\/202611230300-000001\.run$/);
     toEnd.then('sync', /\/imports\/[^/]+$/);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { ROW_FLAGS } from '../events/event-row.ts';
 import { hourOf } from '../events/hour.ts';
 import type { PackageCreator } from '../packages/package-store.ts';
@@ -12,18 +13,24 @@ const AI = '0123456789abcdef';
 
 /** One row for each character; equal characters are equal row ids. A capital letter is flagged as published before. */
 function batchOf(ids: string): RowBatch {
-  const lines = [...ids].map((id) => `${id}\n`);
+  const lines = Array.from(ids).map((id) => `${id}\n`);
   return {
     count: ids.length,
     lines: Buffer.from(lines.join('')),
     lineEnds: new Uint32Array(lines.map((_line, place) => 2 * (place + 1))),
-    rowIds: Buffer.concat([...ids].map((id) => Buffer.alloc(16, id.toLowerCase()))),
-    flags: Uint8Array.from([...ids], (id) => (id >= 'a' ? ROW_FLAGS.firstOfEvent : ROW_FLAGS.published)),
+    rowIds: Buffer.concat(Array.from(ids).map((id) => Buffer.alloc(16, id.toLowerCase()))),
+    flags: Uint8Array.from(Array.from(ids), (id) => (id >= 'a' ? ROW_FLAGS.firstOfEvent : ROW_FLAGS.published)),
   };
 }
 
+const nothing = (): Promise<void> => Promise.resolve();
+
 /** Exports an hour that holds these rows, and whose requests were counted so. */
-function exportRows(ids: string, receipt: Omit<ReceiptCount, 'ai' | 'line'>): Promise<ExportedHour> {
+function exportRows(
+  ids: string,
+  receipt: Omit<ReceiptCount, 'ai' | 'line'>,
+  finish: () => Promise<void> = nothing,
+): Promise<ExportedHour> {
   const reader: HourReader = {
     readSorted: (_hour, _ai, kind) => (kind === 'evar' ? [batchOf(ids)] : []),
     counts: () => ({
@@ -31,8 +38,7 @@ function exportRows(ids: string, receipt: Omit<ReceiptCount, 'ai' | 'line'>): Pr
       receipts: [{ ai: AI, line: 'evar', ...receipt }],
     }),
   };
-  const nothing = (): Promise<void> => Promise.resolve();
-  const store: PackageCreator = { create: () => Promise.resolve({ write: nothing, finish: nothing, abort: nothing }) };
+  const store: PackageCreator = { create: () => Promise.resolve({ write: nothing, finish, abort: nothing }) };
   const hour = hourOf(HOUR_START_MS);
   return exportHour({ reader, store, codec: openZlibCodec(), ai: AI, hour, revision: 1, maxPackageBytes: 1 << 20 });
 }
@@ -45,6 +51,15 @@ describe('exportHour', () => {
       packages.map(({ rows }) => rows),
       [2],
     );
+  });
+
+  it('gives the entries of a manifest when their packages are finished, and not before', async () => {
+    let isFinished = false;
+    await exportRows('a', { received: 1, ignored: 0, rows: 1 }, async () => {
+      await setImmediate();
+      isFinished = true;
+    });
+    assert.ok(isFinished);
   });
 
   it('refuses an hour from which an event is missing', async () => {

@@ -16,27 +16,31 @@ import { importEvents, type ImportOptions } from './import-events.ts';
 
 const HOUR = hourOf(HOUR_START_MS);
 const RETENTION_DAYS = 1;
-const PROJECT = { ...TEST_PROJECT, exportEnabledAtMs: HOUR_START_MS - 90 * HOUR_MS };
+const ENABLED_AT_MS = HOUR_START_MS - 90 * HOUR_MS;
 
 /** A data directory whose hour 2026-11-23 04:00 holds a row; the clock stands in the hour after it. */
-async function openData(t: TestContext): Promise<{ readonly options: ImportOptions; importAt(sendTimeMs: number): Promise<unknown> }> {
+async function openData(
+  t: TestContext,
+  exportEnabledAtMs: number,
+): Promise<{ readonly options: ImportOptions; importAt(sendTimeMs: number): Promise<unknown> }> {
+  const project = { ...TEST_PROJECT, exportEnabledAtMs };
   const data = join(await temporaryFolder(t), 'data');
   const clock = new FakeClock(HOUR_START_MS);
   const catalog = await openDataCatalog(data, clock);
   t.after(() => catalog.close());
-  await catalog.projects.create(PROJECT);
+  await catalog.projects.create(project);
   const storeRoot = join(data, 'hour-log');
   const store = await HourLog.open({ root: storeRoot, clock, jobs: storeJobsInPlace });
   t.after(() => store.close());
-  await store.append(eventBatch(PROJECT.ai, [{ id: 'a row' }]));
+  await store.append(eventBatch(project.ai, [{ id: 'a row' }]));
   clock.set(hourEndMs(HOUR));
   const options: ImportOptions = {
-    project: PROJECT,
+    project,
     catalog,
     store,
     reader: new HourLogReader(storeRoot),
     jobs: storeJobsInPlace,
-    runner: {} as TaskRunner, // nothing that is refused is exported
+    runner: {} as unknown as TaskRunner, // nothing that is refused is exported
     clock,
     storeRoot,
     retentionDays: RETENTION_DAYS,
@@ -56,15 +60,16 @@ describe('importEvents refuses, and leaves nothing of', () => {
     { name: 'an hour that holds rows', sendTimeMs: HOUR_START_MS, code: 'hour_holds_rows' },
     {
       name: 'an hour before the project had its export',
-      sendTimeMs: PROJECT.exportEnabledAtMs - 1,
+      sendTimeMs: HOUR_START_MS - HOUR_MS,
+      enabledAtMs: HOUR_START_MS,
       code: 'hour_out_of_range',
     },
     { name: 'an hour past retention', sendTimeMs: HOUR_START_MS - 60 * HOUR_MS, code: 'hour_out_of_range' },
   ];
 
-  for (const { name, sendTimeMs, code } of refused) {
+  for (const { name, sendTimeMs, code, enabledAtMs = ENABLED_AT_MS } of refused) {
     it(name, async (t) => {
-      const { options, importAt } = await openData(t);
+      const { options, importAt } = await openData(t, enabledAtMs);
       await assert.rejects(importAt(sendTimeMs), { code });
       assert.deepEqual(await readdir(join(options.storeRoot, 'imports')), []);
       assert.deepEqual(options.store.sealedUntil, addHours(HOUR, 1));

@@ -23,6 +23,8 @@ export type FileCall = {
 
 const NAMES: Readonly<Record<string, FileCall['name']>> = {
   openat: 'create',
+  mkdir: 'create',
+  mkdirat: 'create',
   write: 'write',
   writev: 'write',
   pwrite64: 'write',

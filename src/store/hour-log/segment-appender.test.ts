@@ -55,7 +55,10 @@ describe('SegmentAppender on a disk that fails', () => {
     await append('before');
     assert.equal(log.fault(), undefined);
     const disk = await failDisk(t, { call: 'datasync', code: 'EIO' });
-    await assert.rejects(append('refused'), { code: 'store_unavailable', message: /\(EIO\)\. Nothing of this request/ });
+    await assert.rejects(append('refused'), {
+      code: 'store_unavailable',
+      message: /\(EIO\)\. Nothing of this request/,
+    });
     assert.match(log.fault() ?? '', /^Events are refused: .*\(EIO\)/);
     disk.mend();
   });
@@ -71,7 +74,10 @@ describe('SegmentAppender on a disk that fails', () => {
     await append('after');
     const segments = await segmentsOf(root);
     assert.equal(segments.length, 2);
-    assert.deepEqual(segments.find(({ name }) => name === givenUp!.name), givenUp);
+    assert.deepEqual(
+      segments.find(({ name }) => name === givenUp!.name),
+      givenUp,
+    );
   });
 
   it('refuses what comes after a failure without touching the disk', async (t) => {
