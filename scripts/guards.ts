@@ -13,11 +13,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { GUARDS } from './guards/guard-table.ts';
 import { switchOff, type Guard } from './guards/guard.ts';
-import { runTests, type TestRun } from './guards/run-tests.ts';
-import type { TestOutcome } from './guards/test-events-reporter.ts';
+import { runTests } from './guards/run-tests.ts';
+import { fullName, judge, outputOf, type Verdict } from './guards/verdict.ts';
 import { makeWorkCopy } from './guards/work-copy.ts';
-
-type Verdict = { readonly isSeen: boolean; readonly lines: readonly string[] };
 
 const TIMEOUT_MS = 60_000;
 /** The first run of a file has the tests of all its guards. */
@@ -30,7 +28,9 @@ function chosenGuards(): readonly Guard[] {
   if (!values.only) return GUARDS;
   const unknown = values.only.filter((name) => !GUARDS.some((guard) => guard.name === name));
   if (unknown.length > 0)
-    throw new Error(`There is no guard ${unknown.join(', ')}. There are: ${GUARDS.map(({ name }) => name).join(', ')}.`);
+    throw new Error(
+      `There is no guard ${unknown.join(', ')}. There are: ${GUARDS.map(({ name }) => name).join(', ')}.`,
+    );
   return GUARDS.filter(({ name }) => values.only?.includes(name));
 }
 
@@ -48,8 +48,9 @@ async function findBaselineFaults(
     for (const name of names) {
       const outcomes = run.outcomes.filter((outcome) => fullName(outcome).includes(name));
       const bad = outcomes.find(({ outcome }) => outcome !== 'passed');
-      if (outcomes.length === 0) faults.push(`${file}: no test ran whose name holds "${name}".${tail(run)}`);
-      if (bad) faults.push(`${file}: "${fullName(bad)}" ${bad.outcome} with every guard on. ${bad.failure?.message ?? ''}`);
+      if (outcomes.length === 0) faults.push(`${file}: no test ran whose name holds "${name}".${outputOf(run)}`);
+      if (bad)
+        faults.push(`${file}: "${fullName(bad)}" ${bad.outcome} with every guard on. ${bad.failure?.message ?? ''}`);
     }
   }
   return faults;
@@ -68,25 +69,6 @@ async function tryGuard(copy: string, guard: Guard, signal: AbortSignal): Promis
   }
 }
 
-function judge(run: TestRun): Verdict {
-  const failed = run.outcomes.filter(({ outcome }) => outcome === 'failed');
-  const red = failed.filter(({ failure }) => failure?.kind !== 'other');
-  if (red.length > 0) return { isSeen: true, lines: red.map((outcome) => `red: ${fullName(outcome)}`) };
-  const [first] = failed;
-  if (first) return { isSeen: false, lines: [`NO ASSERTION FAILED, but ${fullName(first)}: ${first.failure?.message ?? ''}`] };
-  if (run.isTimedOut) return { isSeen: false, lines: [`DID NOT END within ${TIMEOUT_MS / 1000} s`] };
-  if (run.outcomes.length === 0) return { isSeen: false, lines: [`NO TEST RAN.${tail(run)}`] };
-  return { isSeen: false, lines: ['STAYED GREEN'] };
-}
-
-function fullName({ names }: TestOutcome): string {
-  return names.join(' ');
-}
-
-function tail({ output }: TestRun): string {
-  return output === '' ? '' : ` It printed: ${output.trim().slice(-600)}`;
-}
-
 async function main(signal: AbortSignal): Promise<boolean> {
   const guards = chosenGuards();
   using copy = makeWorkCopy(root);
@@ -102,13 +84,14 @@ async function main(signal: AbortSignal): Promise<boolean> {
     if (!isSeen) unseen += 1;
     console.log(`${isSeen ? '✔' : '✖'} ${guard.name.padEnd(width)}  ${lines.join(`\n${' '.repeat(width + 4)}`)}`);
   }
-  const end = unseen === 0 ? 'each is seen by its test' : `${unseen} of them not seen by their tests`;
-  console.log(`${guards.length} guards were switched off one by one: ${end}.`);
+  const end = unseen === 0 ? 'each is seen by its test' : `${unseen} not seen by their tests`;
+  console.log(`Guards switched off one by one: ${guards.length}; ${end}.`);
   return unseen === 0;
 }
 
 const stopping = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stopping.abort(new Error(`Stopped by ${name}.`)));
+for (const name of ['SIGINT', 'SIGTERM'] as const)
+  process.once(name, () => stopping.abort(new Error(`Stopped by ${name}.`)));
 try {
   if (!(await main(stopping.signal))) process.exitCode = 1;
 } catch (error) {

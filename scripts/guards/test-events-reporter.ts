@@ -44,7 +44,10 @@ function failureOf(error: unknown): { kind: FailureKind; message: string } {
   const thrown = propertyOf(error, 'cause');
   const message = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')[0] ?? '';
   const isOfTest = failureType === 'testCodeFailure';
-  return { kind: isOfTest ? kindOf(thrown) : 'other', message: isOfTest ? message : `${String(failureType)}: ${message}` };
+  return {
+    kind: isOfTest ? kindOf(thrown) : 'other',
+    message: isOfTest ? message : `${String(failureType)}: ${message}`,
+  };
 }
 
 /** An assertion may lie below another error: that of a property test, for one. */

@@ -1,0 +1,207 @@
+/** Guards of the hour log behind the arrival: damage, sealing, the tail, dropping, imports. */
+import type { Guard } from './guard.ts';
+
+const LOG_TEST = 'src/store/hour-log/hour-log.test.ts';
+const SUITE = 'test/conformance/hour-store-suite.ts';
+
+export const HOUR_GUARDS: readonly Guard[] = [
+  {
+    name: 'folder-read-twice',
+    protects: 'B1: a segment that turns into a run while the sealer looks is found',
+    file: 'src/store/hour-log/seal.ts',
+    find: '[...(await listFolder(folder)), ...(await listFolder(folder))]',
+    replacement: '[...(await listFolder(folder))]',
+    test: {
+      file: 'src/store/hour-log/seal.test.ts',
+      name: 'B1 counts a segment of which one reading of the folder sees',
+    },
+  },
+  {
+    name: 'frame-checksum',
+    protects: 'a frame that was changed on the disk is not exported',
+    file: 'src/store/hour-log/segment.ts',
+    find: 'return crc32(bytes.subarray(at + FRAME_HEADER_BYTES, end)) === bytes.readUInt32LE(at + 4) ? end : undefined;',
+    replacement: 'return end;',
+    test: { file: LOG_TEST, name: 'fails the hour of a bit-flipped acknowledged frame' },
+  },
+  {
+    name: 'torn-tail',
+    protects: 'B2: a frame that was cut short counts for nothing',
+    file: 'src/store/hour-log/seal.ts',
+    find: 'const bytes = validLengthOf(content);',
+    replacement: 'const bytes = content.length;',
+    test: { file: LOG_TEST, name: 'cuts a torn tail, which was never acknowledged' },
+  },
+  {
+    name: 'damage-or-torn-tail',
+    protects: 'S1: a damaged frame with others behind it is no torn tail',
+    file: 'src/store/hour-log/seal.ts',
+    find: 'if (bytes === content.length || !hasFrameBehind(content, bytes, hour)) return { name, bytes };',
+    replacement: 'if (bytes <= content.length) return { name, bytes };',
+    test: { file: LOG_TEST, name: 'fails the hour of a bit-flipped acknowledged frame' },
+  },
+  {
+    name: 'damage-of-one-hour',
+    protects: 'damage in one hour does not keep it, or any after it, from being sealed',
+    file: 'src/store/hour-log/seal.ts',
+    find: "if (!(error instanceof AppError) || error.code !== 'store_corrupt') throw error;",
+    replacement: 'throw error;',
+    test: { file: LOG_TEST, name: 'seals an hour although a run of it is damaged' },
+  },
+  {
+    name: 'damage-of-hour-before',
+    protects: 'damage in one hour does not hold up the next',
+    file: 'src/store/hour-log/hour-log.ts',
+    find: "if (!isSystemError(error, 'store_corrupt')) throw error; // by",
+    replacement: 'throw error; // by',
+    test: { file: LOG_TEST, name: 'fails the hour of a bit-flipped acknowledged frame' },
+  },
+  {
+    name: 'void-frames',
+    protects: 'B2: bytes behind the sealed length are not exported',
+    file: 'src/store/hour-log/sort-segment.ts',
+    find: 'collect(bytes, confirmedBytes, segmentPath);',
+    replacement: 'collect(bytes, bytes.length, segmentPath);',
+    test: { file: 'src/store/hour-log/segment-appender.test.ts', name: 'A2 writes a batch again for the next hour' },
+  },
+  {
+    name: 'open-hour',
+    protects: 'S4: an hour that is not sealed is not prepared',
+    file: 'src/store/hour-log/hour-log.ts',
+    find: 'if (!seal && hour >= this.#sealedUntil)',
+    replacement: 'if (!seal && hour === Infinity)',
+    test: { file: LOG_TEST, name: 'prepares no hour that is open' },
+  },
+  {
+    name: 'prepared-hour',
+    protects: 'S4: an hour that is not prepared, or is gone, does not read as empty',
+    file: 'src/store/hour-log/hour-log-reader.ts',
+    find: 'if (!ready && imported.length === 0) throw',
+    replacement: 'if (imported.length < 0) throw',
+    test: { file: LOG_TEST, name: 'prepares an hour without rows, and drops hours for good', namedIn: SUITE },
+  },
+  {
+    name: 'block-checksum',
+    protects: 'a record that was changed on the disk is not exported',
+    file: 'src/store/hour-log/run-reader.ts',
+    find: 'if (crc32(this.block.subarray(0, length)) !== header.readUInt32LE(4)) {',
+    replacement: 'if (length < 0) {',
+    test: { file: 'src/store/hour-log/run-reader.test.ts', name: 'says that a record was changed by one bit' },
+  },
+  {
+    name: 'index-checksum',
+    protects: 'an index of a run that was changed on the disk is not believed',
+    file: 'src/store/hour-log/run-reader.ts',
+    find: "if (crc32(json) !== trailer.readUInt32LE(4)) throw corrupt(path, 'the checksum of its index does not fit');",
+    replacement: '',
+    test: { file: 'src/store/hour-log/run-reader.test.ts', name: 'says that its index was changed by one bit' },
+  },
+  {
+    name: 'tail',
+    protects: 'S6: what comes again in the next hour finds its key there',
+    file: 'src/store/hour-log/hour-log-reader.ts',
+    find: "cursors.unshift(...openCursors(this.#tailRuns(addHours(hour, -1)), ai, kind, 'tail'));",
+    replacement: ';',
+    test: { file: LOG_TEST, name: 'S6 shows the row ids of the last ten minutes', namedIn: SUITE },
+  },
+  {
+    name: 'tail-prepared-first',
+    protects: 'S6: the hour before is prepared first, for its tail',
+    file: 'src/store/hour-log/hour-log.ts',
+    find: 'Promise.all([this.#prepareBefore(hour), this.#prepareOnce(hour)])',
+    replacement: 'Promise.all([this.#prepareOnce(hour)])',
+    test: { file: LOG_TEST, name: 'S6 shows the row ids of the last ten minutes', namedIn: SUITE },
+  },
+  {
+    name: 'tail-length',
+    protects: 'S6: the tail holds ten minutes and no more',
+    file: 'src/store/hour-log/tail-keys.ts',
+    find: "if (sendTimeMs < this.#fromMs || kind === 'rejected') return;",
+    replacement: "if (kind === 'rejected') return;",
+    test: { file: LOG_TEST, name: 'S6 shows the row ids of the last ten minutes', namedIn: SUITE },
+  },
+  {
+    name: 'hours-kept',
+    protects: 'S7: an hour that is to be kept is not dropped',
+    file: 'src/store/hour-log/hour-log.ts',
+    find: 'candidate < this.#sealedUntil && !kept.has(candidate);',
+    replacement: 'candidate < this.#sealedUntil;',
+    test: { file: LOG_TEST, name: 'drops the hours that are sealed and not to be kept, and no other' },
+  },
+  {
+    name: 'open-hours-kept',
+    protects: 'S1: an hour that is not sealed is not dropped, however old the clock takes it for',
+    file: 'src/store/hour-log/hour-log.ts',
+    find: 'candidate < hour && candidate < this.#sealedUntil && ',
+    replacement: 'candidate < hour && ',
+    test: { file: LOG_TEST, name: 'drops the hours that are sealed and not to be kept, and no other' },
+  },
+  {
+    name: 'format-version',
+    protects: 'a program does not open the hour log of a newer one',
+    file: 'src/store/hour-log/hour-log.ts',
+    find: 'if (format.version <= FORMAT_VERSION) return format;',
+    replacement: 'if (format.version > 0) return format;',
+    test: { file: LOG_TEST, name: 'refuses a directory of a newer program' },
+  },
+  {
+    name: 'import-commit-last',
+    protects: 'an import counts only when all of its runs are there',
+    file: 'src/store/hour-log/import-writer.ts',
+    find: `    await this.#flush();
+    const folder = importFolder(root, this.#id);
+`,
+    replacement: `    const folder = importFolder(root, this.#id);
+    const early = this.hours.map((hour) => ({ hour, runs: [formatUtcHour(hour) + '-000001.run'] }));
+    await writeFileAtomic(importCommitPath(root, this.#id), JSON.stringify({ version: 1, ai, hours: early }));
+    await this.#flush();
+`,
+    test: {
+      file: 'src/store/hour-log/import-writer.test.ts',
+      name: 'makes an import count only when each of its runs is there',
+    },
+  },
+  {
+    name: 'import-lock',
+    protects: 'one import runs on a data directory at a time',
+    file: 'src/store/hour-log/import-lock.ts',
+    find: 'if (tries > 0 || (owner > 0 && owner !== process.pid && isAlive(owner))) {',
+    replacement: 'if (tries > 0) {',
+    test: {
+      file: 'src/store/hour-log/import-writer.test.ts',
+      name: 'keeps a second import out while the process of the first lives',
+    },
+  },
+  {
+    name: 'imports-that-count',
+    protects: 'only imports that never counted are cleared away',
+    file: 'src/store/hour-log/import-lock.ts',
+    find: 'if (IMPORT_ID.test(id) && !existsSync(importCommitPath(root, id))) {',
+    replacement: 'if (IMPORT_ID.test(id)) {',
+    test: { file: 'src/store/hour-log/import-writer.test.ts', name: 'deletes what an import left that never counted' },
+  },
+  {
+    name: 'import-into-rows',
+    protects: 'S4: an import fills no hour that holds rows',
+    file: 'src/imports/import-events.ts',
+    find: 'if (reader.counts(hour, project.ai).kinds.length > 0 || (manifest?.packages.length ?? 0) > 0) {',
+    replacement: 'if ((manifest?.packages.length ?? 0) > 0) {',
+    test: { file: 'src/imports/import-events.test.ts', name: 'importEvents refuses, and leaves nothing of' },
+  },
+  {
+    name: 'import-past-retention',
+    protects: 'an import fills no hour that retention deletes at once',
+    file: 'src/imports/import-events.ts',
+    find: 'if (hour < retainedFrom(clock.nowMs(), retentionDays))',
+    replacement: 'if (retentionDays === Infinity)',
+    test: { file: 'src/imports/import-events.test.ts', name: 'importEvents refuses, and leaves nothing of' },
+  },
+  {
+    name: 'import-before-export',
+    protects: 'an import fills no hour that is never exported',
+    file: 'src/imports/import-events.ts',
+    find: 'if (hour < hourOf(project.exportEnabledAtMs)) {',
+    replacement: 'if (retentionDays === Infinity) {',
+    test: { file: 'src/imports/import-events.test.ts', name: 'importEvents refuses, and leaves nothing of' },
+  },
+];
