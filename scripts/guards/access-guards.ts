@@ -102,7 +102,7 @@ export const ACCESS_GUARDS: readonly Guard[] = [
   },
   {
     name: 'catalog-version',
-    protects: 'a program does not open the catalog of a newer one',
+    protects: 'V2: a program does not open the catalog of a newer one',
     file: 'src/catalog/migrations/migrate.ts',
     find: 'refuseNewer(path, applied, migrations.length);\n    if (applied === migrations.length) return ran;',
     replacement: 'if (applied >= migrations.length) return ran;',
