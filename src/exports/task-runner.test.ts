@@ -6,7 +6,7 @@ import type { Catalog, ExportTask } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import type { ExportJobs } from './export-jobs.ts';
-import { TaskRunner } from './task-runner.ts';
+import { TaskRunner, type TaskRunnerOptions } from './task-runner.ts';
 
 /** A store with nothing to prepare. */
 const STORE = { prepare: () => Promise.resolve() } as unknown as HourStore;
@@ -15,7 +15,11 @@ const JOB = { storeRoot: '', packagesRoot: '', gzip: 'zlib', maxPackageBytes: 1 
 type Runner = { readonly runner: TaskRunner; readonly catalog: Catalog; task(): Promise<ExportTask> };
 
 /** A runner over a real catalog with one pending task, whose exports go as `exportHour` says. */
-async function openRunner(t: TestContext, exportHour: ExportJobs['exportHour'], stopWaitMs = 0): Promise<Runner> {
+async function openRunner(
+  t: TestContext,
+  exportHour: ExportJobs['exportHour'],
+  { stopWaitMs = 0, maxAttempts = 1 }: Partial<Pick<TaskRunnerOptions, 'stopWaitMs' | 'maxAttempts'>> = {},
+): Promise<Runner> {
   const { catalog, ai } = await openWithProject(t);
   await catalog.tasks.restart(ai, [NEW_YEAR], NEW_YEAR_MS);
   const runner = new TaskRunner({
@@ -25,7 +29,7 @@ async function openRunner(t: TestContext, exportHour: ExportJobs['exportHour'], 
     clock: { nowMs: () => NEW_YEAR_MS },
     logger: pino({ level: 'silent' }),
     job: JOB,
-    maxAttempts: 1,
+    maxAttempts,
     concurrency: 1,
     stopWaitMs,
   });
@@ -59,7 +63,7 @@ describe('TaskRunner', () => {
         begun.resolve(undefined);
         return exporting.promise;
       },
-      60_000,
+      { stopWaitMs: 60_000 },
     );
     const stopping = new AbortController();
     const running = runner.run(stopping.signal);
@@ -78,6 +82,22 @@ describe('TaskRunner', () => {
       assert.equal((await task()).status, 'pending');
     });
   }
+
+  for (const code of ['store_corrupt', 'ledger_unbalanced', 'format_too_new'] as const) {
+    test(`fails a task at its first try for ${code}, which no other try can mend`, async (t) => {
+      const exportHour = (): Promise<never> => Promise.reject(new AppError(code, 'No.'));
+      const { runner, task } = await openRunner(t, exportHour, { maxAttempts: 5 });
+      await runner.runDue();
+      assert.equal((await task()).status, 'failed');
+    });
+  }
+
+  test('tries a task again while tries are left', async (t) => {
+    const { runner, task } = await openRunner(t, () => Promise.reject(new Error('No.')), { maxAttempts: 2 });
+    await runner.runDue();
+    assert.equal((await task()).status, 'pending');
+    assert.equal((await task()).attempts, 1);
+  });
 
   const final = [
     {

@@ -84,6 +84,14 @@ describe('verifyDownload', () => {
     assert.match((await check([first, second])).faults.join(), /part-00000-old-c000\.csv\.gz: it has/);
   });
 
+  test('finds a manifest that another server has signed, and one that was changed', async (t) => {
+    const [ours, other] = [await openShop(t), await openShop(t)];
+    const foreign = await ours.check([await other.publish(NEW_YEAR)]);
+    assert.match(foreign.faults.join('\n'), /is not signed by this key/);
+    const changed = { ...(await ours.publish(NEW_YEAR)), codec: 'another' };
+    assert.match((await ours.check([changed])).faults.join('\n'), /published something else/);
+  });
+
   test('finds a history that was split: two forms of an entry, and one that follows another', async (t) => {
     const [ours, other] = [await openShop(t), await openShop(t)];
     const first = await ours.publish(NEW_YEAR);

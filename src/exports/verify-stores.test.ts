@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import type { Catalog } from '../catalog/catalog.ts';
+import type { Catalog, Publication } from '../catalog/catalog.ts';
 import { claimHour, NEW_YEAR, openWithProject, publishHour, samplePackage } from '../catalog/catalog.test-helper.ts';
 import { addHours } from '../events/hour.ts';
 import type { PackageReader } from '../packages/package-store.ts';
@@ -46,6 +46,24 @@ describe('verifyStores', () => {
     const { counts } = await verify(catalog, ai);
     assert.equal(counts.entries, 3);
     assert.deepEqual(asked, [1, 3, 4]);
+  });
+
+  test('finds a changed entry of the log, and a log that begins late', async (t) => {
+    const { catalog, ai } = await openPublished(t);
+    const log = await catalog.manifests.listLog(ai, { fromSeq: 1, limit: 10 });
+    const faultsOf = async (entries: readonly Publication[]): Promise<string> => {
+      const listLog = t.mock.method(catalog.manifests, 'listLog', (_ai: string, { fromSeq }: { fromSeq: number }) =>
+        Promise.resolve(entries.filter(({ seq }) => seq >= fromSeq)),
+      );
+      const { faults } = await verify(catalog, ai);
+      listLog.mock.restore();
+      return faults.join('\n');
+    };
+    assert.match(
+      await faultsOf([log[0]!, { ...log[1]!, publishedAtMs: 1 }, log[2]!]),
+      /Entry 2 of .* does not hash to/,
+    );
+    assert.match(await faultsOf(log.slice(1)), /The log of .* begins with entry 2/);
   });
 
   test('names a package that is not in the store, once for all revisions that list it', async (t) => {

@@ -182,7 +182,7 @@ describe('GET of a link', () => {
     const sink = await packages.create(entry.key);
     await sink.write(Buffer.from('short'));
     await sink.finish();
-    const answer = await get();
+    const answer = await get().catch((error: unknown) => assert.fail(`there was no answer: ${String(error)}`));
     assert.equal(answer.statusCode, 500);
     assert.equal((JSON.parse(String(answer.content)) as { code: string }).code, 'store_corrupt');
     assert.equal(logged.length, 1);

@@ -1,4 +1,5 @@
 /** Waits for a condition, and says what it waited for when it does not come true. */
+import assert from 'node:assert/strict';
 import { waitFor } from '../../src/lib/clock.ts';
 
 const POLL_MS = 20;
@@ -20,7 +21,7 @@ export async function waitUntil<T>(
     for (;;) {
       const value = await Promise.race([check(), late]);
       if (value !== undefined && value !== false) return value;
-      if (performance.now() >= deadlineMs) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
+      if (performance.now() >= deadlineMs) assert.fail(`waited ${timeoutMs} ms in vain: ${what}`);
       await waitFor(POLL_MS);
     }
   } finally {

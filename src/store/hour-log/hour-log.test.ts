@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { hourStoreSuite, readLines } from '../../../test/conformance/hour-store-suite.ts';
@@ -103,5 +103,36 @@ describe('HourLog with damaged files', () => {
     await assert.rejects(store.prepare(HOUR), { code: 'store_corrupt' });
     await store.prepare(addHours(HOUR, 1));
     await store.close();
+  });
+});
+
+describe('HourLog', () => {
+  async function openAt(t: TestContext, root: string): Promise<HourLog> {
+    const log = await HourLog.open({ root, clock: new FakeClock(HOUR_START_MS), jobs: storeJobsInPlace });
+    t.after(() => log.close());
+    return log;
+  }
+
+  it('prepares no hour that is open', async (t) => {
+    const log = await openAt(t, join(await temporaryFolder(t), 'hour-log'));
+    await log.append(eventBatch('ai', [{ id: 'a' }]));
+    await assert.rejects(log.prepare(HOUR), { code: 'hour_open' });
+  });
+
+  it('drops the hours that are sealed and not to be kept, and no other', async (t) => {
+    const root = join(await temporaryFolder(t), 'hour-log');
+    const log = await openAt(t, root);
+    await log.append(eventBatch('ai', [{ id: 'a' }]));
+    await log.seal(addHours(HOUR, 3));
+    await log.append(eventBatch('ai', [{ id: 'in the open hour' }]));
+    await log.dropBefore(addHours(HOUR, 9), new Set([addHours(HOUR, 1)]));
+    assert.deepEqual((await readdir(join(root, 'hours'))).sort(), ['202611230500', '202611230700']);
+  });
+
+  it('refuses a directory of a newer program', async (t) => {
+    const root = join(await temporaryFolder(t), 'hour-log');
+    await mkdir(root);
+    await writeFile(join(root, 'format.json'), '{"version":2,"firstHour":498743}\n');
+    await assert.rejects(openAt(t, root), { code: 'format_too_new', message: /format 2; .* up to 1/ });
   });
 });

@@ -1,0 +1,155 @@
+/** Guards of the proof that an operator can show: the publication log, `tidegate verify`, checked downloads. */
+import type { Guard } from './guard.ts';
+
+const CHECK = 'src/exports/package-check.ts';
+const CHECK_TEST = 'src/exports/package-check.test.ts';
+const MANIFEST = 'src/catalog/public-manifest.ts';
+const MANIFEST_TEST = 'src/catalog/public-manifest.test.ts';
+
+export const PROOF_GUARDS: readonly Guard[] = [
+  {
+    name: 'verify-bytes',
+    protects: 'verify sees a package that is shorter',
+    file: CHECK,
+    find: "['it has', bytes, expected.bytes, 'bytes'],",
+    replacement: '',
+    test: { file: CHECK_TEST, name: 'says everything that differs in the file' },
+  },
+  {
+    name: 'verify-md5',
+    protects: 'verify sees a package whose MD5 differs',
+    file: CHECK,
+    find: "['its MD5 is', md5.digest('hex'), expected.md5],",
+    replacement: '',
+    test: { file: CHECK_TEST, name: 'says everything that differs in the file' },
+  },
+  {
+    name: 'verify-sha256',
+    protects: 'verify sees a package whose SHA-256 differs',
+    file: CHECK,
+    find: "['its SHA-256 is', sha256.digest('hex'), expected.sha256],",
+    replacement: '',
+    test: { file: CHECK_TEST, name: 'says everything that differs in the file' },
+  },
+  {
+    name: 'verify-csv-sha256',
+    protects: 'verify sees a CSV whose SHA-256 differs',
+    file: CHECK,
+    find: "['the SHA-256 of its CSV is', csvSha256.digest('hex'), expected.csvSha256],",
+    replacement: '',
+    test: { file: CHECK_TEST, name: 'says what differs in the CSV of a file' },
+  },
+  {
+    name: 'verify-rows',
+    protects: 'verify counts the rows',
+    file: CHECK,
+    find: "['it has', counter.rows - 1, expected.rows, 'rows'],",
+    replacement: '',
+    test: { file: CHECK_TEST, name: 'says what differs in the CSV of a file' },
+  },
+  {
+    name: 'verify-missing-package',
+    protects: 'verify sees a package that is not there',
+    file: 'src/exports/verify-stores.ts',
+    find: "return isStillListed ? ['it is not in the package store'] : [];",
+    replacement: 'return isStillListed ? [] : [];',
+    test: { file: 'src/exports/verify-stores.test.ts', name: 'names a package that is not in the store' },
+  },
+  {
+    name: 'verify-log',
+    protects: 'verify checks the publication log',
+    file: 'src/exports/verify-stores.ts',
+    find: 'const fault = findEntryFault(entry, before, publicKey);',
+    replacement: 'const fault = publicKey ? undefined : entry.hash;',
+    test: {
+      file: 'src/exports/verify-stores.test.ts',
+      name: 'finds a changed entry of the log, and a log that begins late',
+    },
+  },
+  {
+    name: 'verify-log-begin',
+    protects: 'verify sees that the begin of the publication log is missing',
+    file: 'src/exports/verify-stores.ts',
+    find: 'else if (!before && entry.seq !== 1)',
+    replacement: 'else if (entry.seq < 1)',
+    test: {
+      file: 'src/exports/verify-stores.test.ts',
+      name: 'finds a changed entry of the log, and a log that begins late',
+    },
+  },
+  {
+    name: 'verify-download-log',
+    protects: 'verify checks the signatures of downloaded manifests',
+    file: 'src/exports/verify-download.ts',
+    find: 'const faults = [findContentFault(manifest), findEntryFault(manifest, follows ? before : undefined, publicKey)];',
+    replacement: 'const faults = [findContentFault(manifest), follows && publicKey ? undefined : undefined];',
+    test: { file: 'src/exports/verify-download.test.ts', name: 'finds a manifest that another server has signed' },
+  },
+  {
+    name: 'verify-download-content',
+    protects: 'verify checks what downloaded manifests say',
+    file: 'src/exports/verify-download.ts',
+    find: 'const faults = [findContentFault(manifest), ',
+    replacement: 'const faults = [',
+    test: { file: 'src/exports/verify-download.test.ts', name: 'finds a manifest that another server has signed' },
+  },
+  {
+    name: 'download-md5',
+    protects: 'the client keeps no download whose MD5 differs',
+    file: 'src/client/export-client.ts',
+    find: "if (promisedMd5 !== null && promisedMd5 !== md5.digest('hex')) {",
+    replacement: 'if (promisedMd5 === undefined) {',
+    test: {
+      file: 'src/client/export-client.test.ts',
+      name: 'keeps no file of a download that is cut short or damaged',
+    },
+  },
+  {
+    name: 'log-content-hash',
+    protects: 'a manifest that says something else than was published is seen',
+    file: MANIFEST,
+    find: 'if (hashCanonical({ schemaVersion, codec, ledger, packages }) === contentSha256) return undefined;',
+    replacement: 'if (contentSha256) return undefined;',
+    test: { file: MANIFEST_TEST, name: 'findManifestFault and findLogFault' },
+  },
+  {
+    name: 'log-entry-hash',
+    protects: 'a changed entry of the publication log is seen',
+    file: MANIFEST,
+    find: 'if (hashCanonical({ ai, hour, revision, seq, prev, publishedAt, contentSha256 }) !== hash) {',
+    replacement: "if (hash === '') {",
+    test: { file: MANIFEST_TEST, name: 'findManifestFault and findLogFault' },
+  },
+  {
+    name: 'log-signature',
+    protects: 'an entry that another key has signed is seen',
+    file: MANIFEST,
+    find: "if (!verify(null, Buffer.from(hash, 'hex'), publicKey, Buffer.from(signature, 'hex'))) {",
+    replacement: "if (signature === '') {",
+    test: { file: MANIFEST_TEST, name: 'findManifestFault and findLogFault' },
+  },
+  {
+    name: 'log-sequence',
+    protects: 'an entry that is missing from the log is seen',
+    file: MANIFEST,
+    find: 'if (before ? ai !== before.ai || seq !== before.seq + 1 : seq < 1)',
+    replacement: 'if (seq < 1)',
+    test: { file: MANIFEST_TEST, name: 'findManifestFault and findLogFault' },
+  },
+  {
+    name: 'log-chain',
+    protects: 'an entry of another history of the log is seen',
+    file: MANIFEST,
+    find: 'if (before ? prev !== before.hash : seq === 1 && prev !== NO_PREVIOUS_HASH) {',
+    replacement: "if (prev === '') {",
+    test: { file: MANIFEST_TEST, name: 'findManifestFault and findLogFault' },
+  },
+  {
+    name: 'log-chained',
+    protects: 'each publication follows the one before',
+    file: 'src/catalog/publication-log.ts',
+    find: 'prev: last.hash }',
+    replacement: 'prev: NO_PREVIOUS_HASH }',
+    test: { file: 'src/catalog/manifest-table.test.ts', name: 'chains the entries of each project by themselves' },
+  },
+];

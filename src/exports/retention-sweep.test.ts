@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { pino } from 'pino';
+import {
+  hoursFrom,
+  NEW_YEAR,
+  NEW_YEAR_MS,
+  openWithProject,
+  publishHour,
+  samplePackage,
+} from '../catalog/catalog.test-helper.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { addHours, HOUR_MS, type Hour } from '../events/hour.ts';
+import type { PackageStore } from '../packages/package-store.ts';
+import type { HourStore } from '../store/hour-store.ts';
+import { FakeClock } from '../../test/helpers/fake-clock.ts';
+import { RetentionSweep } from './retention-sweep.ts';
+
+const DAY_MS = 24 * HOUR_MS;
+const RETENTION_DAYS = 2;
+
+type Sweeping = {
+  readonly sweep: RetentionSweep;
+  readonly catalog: Catalog;
+  readonly ai: string;
+  readonly clock: FakeClock;
+  /** The hours that the store was told to keep, once for each sweep. */
+  readonly kept: ReadonlySet<Hour>[];
+  /** Whether the hour's manifest was still there, at each deletion of packages. */
+  readonly manifestsAtDeletion: boolean[];
+  monotonicMs: number;
+};
+
+/** A sweep over a real catalog; the store and the packages only record what they are told. */
+async function openSweep(t: TestContext, doubtMs = 0): Promise<Sweeping> {
+  const { catalog, ai } = await openWithProject(t);
+  const clock = new FakeClock(NEW_YEAR_MS);
+  const kept: ReadonlySet<Hour>[] = [];
+  const manifestsAtDeletion: boolean[] = [];
+  const store = { dropBefore: (_hour: Hour, hours: ReadonlySet<Hour>) => Promise.resolve(void kept.push(hours)) };
+  const packages = {
+    deleteBefore: async () =>
+      void manifestsAtDeletion.push((await catalog.manifests.newest(ai, NEW_YEAR)) !== undefined),
+  };
+  const sweeping: Omit<Sweeping, 'sweep'> = { catalog, ai, clock, kept, manifestsAtDeletion, monotonicMs: 0 };
+  const sweep = new RetentionSweep({
+    catalog,
+    store: store as unknown as HourStore,
+    packages: packages as unknown as PackageStore,
+    clock,
+    logger: pino({ level: 'silent' }),
+    retentionDays: RETENTION_DAYS,
+    doubtMs,
+    monotonicMs: () => sweeping.monotonicMs,
+  });
+  return Object.assign(sweeping, { sweep });
+}
+
+describe('RetentionSweep', () => {
+  it('keeps the rows of an hour that is not exported yet, and of the hour before, however old', async (t) => {
+    const { sweep, catalog, ai, clock, kept } = await openSweep(t);
+    await catalog.tasks.restart(ai, [NEW_YEAR], NEW_YEAR_MS);
+    clock.set(NEW_YEAR_MS + 30 * DAY_MS);
+    await sweep.sweep();
+    assert.deepEqual(kept, [new Set([NEW_YEAR, addHours(NEW_YEAR, -1)])]);
+    assert.equal((await catalog.tasks.list(ai, hoursFrom(NEW_YEAR, 1))).length, 1);
+  });
+
+  it('keeps an hour that failed for as long again, and then gives it up', async (t) => {
+    const { sweep, catalog, ai, clock, kept } = await openSweep(t);
+    await catalog.tasks.restart(ai, [NEW_YEAR], NEW_YEAR_MS);
+    const task = await catalog.tasks.claim({ nowMs: NEW_YEAR_MS, leaseMs: 1 });
+    await catalog.tasks.fail(task!, 'damaged');
+    clock.set(NEW_YEAR_MS + (RETENTION_DAYS + 1) * DAY_MS);
+    await sweep.sweep();
+    clock.set(NEW_YEAR_MS + (2 * RETENTION_DAYS + 1) * DAY_MS);
+    await sweep.sweep();
+    assert.deepEqual(
+      kept.map((hours) => hours.has(NEW_YEAR)),
+      [true, false],
+    );
+    assert.equal((await catalog.tasks.list(ai, hoursFrom(NEW_YEAR, 1))).length, 0);
+  });
+
+  it('deletes the manifest before its packages', async (t) => {
+    const { sweep, catalog, ai, clock, manifestsAtDeletion } = await openSweep(t);
+    await publishHour(catalog, ai, NEW_YEAR, [samplePackage('page', 0)]);
+    await sweep.sweep();
+    clock.set(NEW_YEAR_MS + (RETENTION_DAYS + 1) * DAY_MS);
+    await sweep.sweep();
+    assert.deepEqual(manifestsAtDeletion, [true, false]);
+  });
+
+  it('does not follow a clock that jumps ahead until it has said so for the time of doubt', async (t) => {
+    const sweeping = await openSweep(t, HOUR_MS);
+    const { sweep, clock, kept } = sweeping;
+    const sweepAt = async (nowMs: number, monotonicMs: number): Promise<number> => {
+      clock.set(nowMs);
+      sweeping.monotonicMs = monotonicMs;
+      await sweep.sweepOnce((NEW_YEAR + monotonicMs) as Hour); // each time another hour, so that only doubt holds it back
+      return kept.length;
+    };
+    assert.equal(await sweepAt(NEW_YEAR_MS, 0), 0, 'the first limit after a start is doubted');
+    assert.equal(await sweepAt(NEW_YEAR_MS, HOUR_MS), 1);
+    assert.equal(await sweepAt(NEW_YEAR_MS + DAY_MS, HOUR_MS + 1), 2, 'a day is no jump');
+    assert.equal(await sweepAt(NEW_YEAR_MS + 90 * DAY_MS, HOUR_MS + 2), 2);
+    assert.equal(await sweepAt(NEW_YEAR_MS + 90 * DAY_MS, 2 * HOUR_MS + 1), 2);
+    assert.equal(await sweepAt(NEW_YEAR_MS + 90 * DAY_MS, 2 * HOUR_MS + 2), 3);
+  });
+});
