@@ -20,8 +20,14 @@ export async function openDataCatalog(data: string, clock: Clock): Promise<Catal
 
 /** Opens the catalog of a data directory that must be there. @throws AppError data_directory, and what openCatalog throws */
 export async function openExistingCatalog(data: string, clock: Clock): Promise<Catalog> {
-  if (!existsSync(catalogPath(data))) throw new AppError('data_directory', `There is no Tidegate data in ${data}.`);
+  refuseUnusable(data);
   return openIn(data, clock);
+}
+
+/** Refuses a directory that holds no data, or only the half of a restore. @throws AppError data_directory */
+export function refuseUnusable(data: string): void {
+  if (!existsSync(catalogPath(data))) throw new AppError('data_directory', `There is no Tidegate data in ${data}.`);
+  refuseUnfinished(data);
 }
 
 /** Gives the catalog's file in a data directory. */
@@ -34,11 +40,14 @@ export function unfinishedRestorePath(data: string): string {
   return join(data, 'restore-unfinished');
 }
 
+function refuseUnfinished(data: string): void {
+  if (!existsSync(unfinishedRestorePath(data))) return;
+  const message = `The data directory ${data} is the half of a restore that did not end; run tidegate restore again.`;
+  throw new AppError('data_directory', message);
+}
+
 async function openIn(data: string, clock: Clock): Promise<Catalog> {
-  if (existsSync(unfinishedRestorePath(data))) {
-    const message = `The data directory ${data} is the half of a restore that did not end; run tidegate restore again.`;
-    throw new AppError('data_directory', message);
-  }
+  refuseUnfinished(data);
   // SQLite opens a file that it cannot write, and says so only later and in its own words.
   await inDataDirectory('The data directory', data, () => access(data, constants.W_OK | constants.X_OK));
   return openCatalog({ path: catalogPath(data), clock });
