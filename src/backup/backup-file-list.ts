@@ -1,12 +1,11 @@
 /**
  * `backup.json`: what a backup holds. It is written last, so that a backup that has one is whole.
  */
-import { join } from 'node:path';
+import { backupListPath } from '../catalog/data-catalog.ts';
 import { AppError } from '../errors/app-error.ts';
 import { readFileIfThere, writeFileAtomic } from '../lib/atomic-file.ts';
 
 export const BACKUP_VERSION = 1;
-const LIST_NAME = 'backup.json';
 
 export type BackupFile = {
   /** Below the backup's folder, and below the data directory: with `/`, and never upwards. */
@@ -26,21 +25,28 @@ export type BackupFileList = {
 
 /** Writes the list of a backup whose files are durable; from now on it is one. */
 export async function writeFileList(folder: string, list: BackupFileList): Promise<void> {
-  await writeFileAtomic(join(folder, LIST_NAME), `${JSON.stringify(list, null, 1)}\n`);
+  await writeFileAtomic(backupListPath(folder), `${JSON.stringify(list, null, 1)}\n`);
 }
 
 /** Reads a backup's list. @throws AppError backup_invalid when there is none that can be trusted, format_too_new */
 export async function readFileList(folder: string): Promise<BackupFileList> {
-  const bytes = await readFileIfThere(join(folder, LIST_NAME));
+  const bytes = await readFileIfThere(backupListPath(folder));
   if (!bytes)
-    throw new AppError('backup_invalid', `${folder} has no ${LIST_NAME}: it is no backup, or one that never ended.`);
+    throw new AppError('backup_invalid', `${folder} has no backup.json: it is no backup, or one that did not end.`);
   const list = parse(bytes.toString());
-  if (!isFileList(list)) throw new AppError('backup_invalid', `The ${LIST_NAME} of ${folder} is damaged.`);
-  if (list.version > BACKUP_VERSION) {
-    const message = `The backup is of version ${list.version}; this program knows up to ${BACKUP_VERSION}.`;
+  // Before anything else of it is looked at: a newer list may say the rest in other words.
+  const version = versionOf(list);
+  if (version > BACKUP_VERSION) {
+    const message = `The backup ${folder} is of version ${version}; this program knows up to ${BACKUP_VERSION}.`;
     throw new AppError('format_too_new', message);
   }
+  if (!isFileList(list)) throw new AppError('backup_invalid', `The file backup.json of ${folder} is damaged.`);
   return list;
+}
+
+function versionOf(list: unknown): number {
+  const version = typeof list === 'object' && list !== null && 'version' in list ? list.version : undefined;
+  return typeof version === 'number' ? version : 0;
 }
 
 function parse(text: string): unknown {
@@ -53,8 +59,14 @@ function parse(text: string): unknown {
 
 function isFileList(list: unknown): list is BackupFileList {
   if (typeof list !== 'object' || list === null) return false;
-  const { version, files } = list as Partial<BackupFileList>;
-  return Number.isInteger(version) && Array.isArray(files) && files.every(isFile) && hasCatalog(files);
+  const { version, startedAt, files } = list as Partial<BackupFileList>;
+  return (
+    version === BACKUP_VERSION &&
+    typeof startedAt === 'string' &&
+    Array.isArray(files) &&
+    files.every(isFile) &&
+    hasCatalog(files)
+  );
 }
 
 function hasCatalog(files: readonly BackupFile[]): boolean {

@@ -1,14 +1,17 @@
 /**
  * The folder that a backup is made in: takes files of a data directory, and forgets them all when the backup fails.
  *
- * A crash leaves a folder without backup.json, which no restore takes.
+ * From its first to its last moment a file says that the backup is unfinished; `backup.json` is written before that file goes. So
+ * what a crash leaves is refused by `tidegate restore`, which wants the one, and by every command with `--data`, by either.
  */
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { unfinishedBackupPath } from '../catalog/data-catalog.ts';
 import { AppError } from '../errors/app-error.ts';
 import { syncFile, syncFolder } from '../lib/atomic-file.ts';
+import { emptyFolder, listContent, makeFolder } from '../lib/empty-folder.ts';
 import { copyFileHashed, hashFile, linkFileHashed, type FileSum } from '../lib/file-copy.ts';
-import { isSystemError } from '../lib/system-error.ts';
+import { describeFault, isSystemError } from '../lib/system-error.ts';
 import { BACKUP_VERSION, writeFileList, type BackupFile } from './backup-file-list.ts';
 
 export class BackupWriter {
@@ -16,30 +19,32 @@ export class BackupWriter {
   readonly #target: string;
   readonly #signal: AbortSignal | undefined;
   readonly #files = new Map<string, FileSum>();
-  readonly #folders = new Set<string>();
+  readonly #folders: Set<string>;
 
   private constructor(data: string, target: string, signal: AbortSignal | undefined) {
     this.#data = data;
     this.#target = target;
     this.#signal = signal;
+    this.#folders = new Set([target]);
   }
 
-  /** Begins a backup in a folder that is empty or not there yet. @throws AppError folder_not_empty, backup_failed */
+  /** Begins a backup in a folder that is empty or not there yet. @throws AppError folder_not_empty, or the system error */
   static async begin(options: {
     readonly data: string;
     readonly target: string;
     readonly signal?: AbortSignal | undefined;
   }): Promise<BackupWriter> {
     const { data, target, signal } = options;
-    const firstMade = await mkdir(target, { recursive: true, mode: 0o700 });
-    if (firstMade !== undefined) await syncFolder(dirname(firstMade));
-    if ((await readdir(target)).length > 0)
-      throw new AppError('folder_not_empty', `The folder ${target} is not empty, so no backup is made in it.`);
-    // Not recursive: of two backups that begin at once in one folder, the second fails here.
-    await mkdir(join(target, 'hour-log'), { mode: 0o700 });
-    const writer = new BackupWriter(data, target, signal);
-    writer.#folders.add(target).add(join(target, 'hour-log'));
-    return writer;
+    await makeFolder(target);
+    const notEmpty = new AppError('folder_not_empty', `${target} is not empty, so no backup is made in it.`);
+    if ((await listContent(target)).length > 0) throw notEmpty;
+    // Of two backups that begin in one folder at once, the second fails here.
+    const marker = await open(unfinishedBackupPath(target), 'wx', 0o600).catch((error: unknown) => {
+      throw isSystemError(error, 'EEXIST') ? notEmpty : error;
+    });
+    await marker.close();
+    await syncFolder(target);
+    return new BackupWriter(data, target, signal);
   }
 
   /** Where a file of the backup lies. */
@@ -74,6 +79,7 @@ export class BackupWriter {
 
   /** Makes everything durable and then the folder a backup. Returns its files. */
   async finish(startedAt: Date, endedAt: Date): Promise<readonly BackupFile[]> {
+    this.#signal?.throwIfAborted();
     for (const folder of this.#folders) await syncFolder(folder);
     const files = [...this.#files].map(([path, sum]) => ({ path, ...sum }));
     await writeFileList(this.#target, {
@@ -82,13 +88,14 @@ export class BackupWriter {
       endedAt: endedAt.toISOString(),
       files,
     });
+    await rm(unfinishedBackupPath(this.#target));
+    await syncFolder(this.#target);
     return files;
   }
 
   /** Empties the folder again. */
   async abort(): Promise<void> {
-    for (const name of await readdir(this.#target))
-      await rm(join(this.#target, name), { recursive: true, force: true });
+    await emptyFolder(this.#target, basename(unfinishedBackupPath(this.#target)));
   }
 
   async #take(path: string, take: typeof linkFileHashed): Promise<FileSum | undefined> {
@@ -96,14 +103,15 @@ export class BackupWriter {
     const known = this.#files.get(path);
     if (known) return known;
     const target = this.pathOf(path);
-    await this.#makeFolder(dirname(target));
     try {
+      await this.#makeFolder(dirname(target));
       const sum = await take(join(this.#data, path), target);
       this.#files.set(path, sum);
       return sum;
     } catch (error) {
       if (isSystemError(error, 'ENOENT')) return undefined;
-      throw error;
+      const message = `The file ${path} could not be taken into the backup: ${describeFault(error)}.`;
+      throw new AppError('backup_failed', message, { cause: error });
     }
   }
 

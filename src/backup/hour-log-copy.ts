@@ -13,15 +13,20 @@
  */
 import { basename, join } from 'node:path';
 import { formatUtcHour, type Hour } from '../events/hour.ts';
+import { AppError } from '../errors/app-error.ts';
 import { isThere, readFileIfThere } from '../lib/atomic-file.ts';
+import { waitFor } from '../lib/clock.ts';
+import type { FileSum } from '../lib/file-copy.ts';
 import { readFormat } from '../store/hour-log/hour-log.ts';
 import { HourLogReader, type ReadyHour } from '../store/hour-log/hour-log-reader.ts';
 import {
   fencePath,
   formatPath,
   hourFolder,
+  hoursFolder,
   importCommitPath,
   importFolder,
+  listFolder,
   listHours,
   readyPath,
   RUN_SUFFIX,
@@ -33,7 +38,10 @@ import type { BackupWriter } from './backup-writer.ts';
 
 /** The log's folder within a data directory. */
 const LOG = 'hour-log';
+const SEAL = 'seal.json';
 const MAX_TRIES = 20;
+/** Between two tries, for whoever is changing the hour to get on. */
+const PAUSE_MS = 100;
 
 /**
  * Copies the hour log of a data directory, if it has one. Returns what is wrong with the log itself, a sentence for each hour;
@@ -42,7 +50,7 @@ const MAX_TRIES = 20;
  */
 export async function copyHourLog(data: string, backup: BackupWriter): Promise<readonly string[]> {
   const root = join(data, LOG);
-  if (!(await isThere(formatPath(root)))) return [];
+  if (!(await isThere(hoursFolder(root)))) return []; // no server has run yet
   await readFormat(root);
   await backup.tryKeep(formatPath(LOG));
   const faults: string[] = [];
@@ -57,16 +65,35 @@ export async function copyHourLog(data: string, backup: BackupWriter): Promise<r
 
 /** Copies an hour, again and again until nothing happened meanwhile that makes the copy worthless. */
 async function copyHour(root: string, hour: Hour, backup: BackupWriter): Promise<readonly string[]> {
-  let missingBefore = '';
-  for (let tries = 0; tries < MAX_TRIES && (await isThere(hourFolder(root, hour))); tries += 1) {
-    const missing = await tryHour(root, hour, backup);
+  let stateBefore = '';
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    if (!(await isThere(hourFolder(root, hour)))) return []; // past retention since the hours were listed
+    const missing = await tryHour(root, hour, backup).catch((error: unknown) => {
+      if (error instanceof SyntaxError) return undefined;
+      throw error;
+    });
+    if (missing === undefined) return copyAsItIs(root, hour, backup);
     if (missing.length === 0) return [];
-    if (missing.join() === missingBefore) return [`Hour ${formatUtcHour(hour)} (UTC) lacks ${missing.join(', ')}.`];
-    missingBefore = missing.join();
+    // Retention deletes an hour file by file. A hole in an hour that stays as it is, is damage.
+    const state = JSON.stringify([missing, await listFolder(hourFolder(root, hour))]);
+    if (state === stateBefore && !missing.includes(SEAL))
+      return [`The hour ${formatUtcHour(hour)} (UTC) lacks ${missing.join(', ')}.`];
+    if (state === stateBefore) await sealHour(root, hour); // who began to seal it has died
+    stateBefore = state;
     await backup.drop(hourFolder(LOG, hour));
-    if ((await isThere(fencePath(root, hour))) && !(await isThere(sealPath(root, hour)))) await sealHour(root, hour);
+    await waitFor(PAUSE_MS);
   }
-  return []; // past retention since the hours were listed
+  throw new AppError('backup_failed', `The hour ${formatUtcHour(hour)} (UTC) changes too fast for a backup.`);
+}
+
+/** Copies all that there is of an hour whose seal or list of runs is damaged. */
+async function copyAsItIs(root: string, hour: Hour, backup: BackupWriter): Promise<readonly string[]> {
+  await backup.drop(hourFolder(LOG, hour));
+  for (const name of (await listFolder(hourFolder(root, hour))).filter((entry) => !entry.endsWith('.tmp'))) {
+    const path = join(hourFolder(LOG, hour), name);
+    await (name.endsWith(SEGMENT_SUFFIX) ? backup.tryCopy(path) : backup.tryKeep(path));
+  }
+  return [`The hour ${formatUtcHour(hour)} (UTC) is damaged: its seal.json or ready.json is no JSON.`];
 }
 
 /** Copies an hour and returns which of the files that must be in the copy are not. */
@@ -85,7 +112,7 @@ async function tryHour(root: string, hour: Hour, backup: BackupWriter): Promise<
     for (const name of names) if (!(await takeSegment(backup, join(folder, name)))) missing.push(name);
   }
   if (seal) for (const file of [fencePath, sealPath]) await keep(basename(file(root, hour)));
-  else if (await isThere(fencePath(root, hour))) missing.push(basename(sealPath(root, hour)));
+  else if (await isThere(fencePath(root, hour))) missing.push(SEAL); // now, after its segments: see C2
   if (ready) await keep(basename(readyPath(root, hour)));
   return missing;
 }
@@ -96,11 +123,11 @@ function countedBy(seal: Seal | undefined): readonly string[] {
     .map(({ name }) => name);
 }
 
-/** Takes a segment, or the run that was made of it, maybe just now. */
-async function takeSegment(backup: BackupWriter, path: string): Promise<boolean> {
+/** Takes a segment, or the run that was made of it, maybe just now. Undefined when there is neither. */
+async function takeSegment(backup: BackupWriter, path: string): Promise<FileSum | undefined> {
   return (
-    (await backup.tryKeep(path + RUN_SUFFIX)) ||
-    (await backup.tryCopy(path + SEGMENT_SUFFIX)) ||
+    (await backup.tryKeep(path + RUN_SUFFIX)) ??
+    (await backup.tryCopy(path + SEGMENT_SUFFIX)) ??
     (await backup.tryKeep(path + RUN_SUFFIX))
   );
 }

@@ -25,20 +25,30 @@ export function snapshotCatalog(path: string, target: string): readonly Snapshot
   closeSync(openSync(target, 'wx', 0o600)); // an empty file may be vacuumed into, and this one nobody else can read
   const source = open(path);
   try {
-    refuseNewer(path, newestApplied(source), MIGRATIONS.length);
+    withTranslatedErrors(path, () => refuseNewer(path, newestApplied(source), MIGRATIONS.length));
     withTranslatedErrors(target, () => source.prepare('VACUUM INTO ?').run(target));
   } finally {
     source.close();
   }
   const copy = open(target);
   try {
-    return withTranslatedErrors(path, () => {
+    return withTranslatedErrors(target, () => {
       const fault = copy.prepare('PRAGMA quick_check(1)').get()?.quick_check;
       if (fault !== 'ok') throw new AppError('store_corrupt', `The catalog ${path} is damaged: ${String(fault)}.`);
       return copy.prepare('SELECT DISTINCT key, sha256 FROM package ORDER BY key').all() as SnapshotPackage[];
     });
   } finally {
     copy.close();
+  }
+}
+
+/** Refuses a catalog that a newer program has migrated; changes nothing. @throws AppError format_too_new, store_corrupt */
+export function refuseNewerCatalog(path: string): void {
+  const database = open(path);
+  try {
+    withTranslatedErrors(path, () => refuseNewer(path, newestApplied(database), MIGRATIONS.length));
+  } finally {
+    database.close();
   }
 }
 

@@ -141,7 +141,6 @@ export const OPTION_TABLE = {
     description: 'Least level that is logged (JSON lines on standard error).',
   },
 
-  from: { type: text, placeholder: 'BACKUP', description: 'Folder that tidegate backup has made.' },
   name: { type: text, placeholder: 'NAME', description: 'Name of the project.' },
   'export-from': {
     type: { kind: 'instant' },
