@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { downloadPackage, ExportClient, getToken } from '../src/client/export-client.ts';
 import { addHours, formatBeijingHour, hourEndMs, hourOf, type Hour } from '../src/events/hour.ts';
 import { hourFolder } from '../src/store/hour-log/layout.ts';
@@ -70,15 +70,17 @@ function startCommand(t: TestContext, ...args: readonly string[]) {
   return { child, ended };
 }
 
-describe('a backup that is made while events come in and an hour ends', { timeout: 120_000 }, () => {
-  /** When the hour ends, by what there is of the backup already. */
-  const moments: readonly [moment: string, isThere: (target: string) => () => boolean][] = [
-    ['as it begins', (target) => exists(target)],
-    ['when the catalog is copied', (target) => exists(target, 'catalog.sqlite')],
-    ['when the hours are being copied', (target) => exists(target, 'hour-log/hours')],
-  ];
+/** When the hour ends, by what there is of the backup already. */
+const MOMENTS: readonly [moment: string, isThere: (target: string) => () => boolean][] = [
+  ['as it begins', (target) => exists(target)],
+  ['when the catalog is copied', (target) => exists(target, 'catalog.sqlite')],
+  ['when the hours are being copied', (target) => exists(target, 'hour-log/hours')],
+];
 
-  it('has every event that was acknowledged before once, and answers the same links, in another place', async (t) => {
+test(
+  'a backup made while events come in and an hour ends has every event acknowledged before, once, and answers the same links',
+  { timeout: 120_000 },
+  async (t) => {
     const data = await newDataDirectory(t);
     const nowMs = hourEndMs(HOUR) - BEFORE_END_MS;
     const changes = { collectors: 2, segmentBytes: 64 * 1024 };
@@ -86,7 +88,7 @@ describe('a backup that is made while events come in and an hour ends', { timeou
     const stream = new EventStream(t, {
       baseUrl: () => server.baseUrl,
       clients: 6,
-      eventsPerRequest: 20,
+      eventsPerRequest: 10,
       prefix: 'b',
     });
     await stream.reach(1_000);
@@ -95,10 +97,10 @@ describe('a backup that is made while events come in and an hour ends', { timeou
     const published: Published[] = [await download(server, token, HOUR)];
 
     const backups: { target: string; acknowledged: ReadonlySet<string>; until: Hour; published: Published[] }[] = [];
-    for (const [place, [moment, isThere]] of moments.entries()) {
+    for (const [place, [moment, isThere]] of MOMENTS.entries()) {
       const hour = addHours(HOUR, place + 1);
       const target = join(dirname(data), `backups of today, Übung 数据/${place}`);
-      await stream.reach(stream.acknowledged.size + 1_000);
+      await stream.reach(stream.acknowledged.size + 500);
       const acknowledged = new Set(stream.acknowledged);
       const before = [...published];
       const backup = runTidegate('backup', target, '--data', data, '--json');
@@ -136,8 +138,8 @@ describe('a backup that is made while events come in and an hour ends', { timeou
       assert.deepEqual([verified.exitCode, verified.stderr], [0, ''], verified.stdout);
       await other.kill('SIGTERM');
     }
-  });
-});
+  },
+);
 
 /** A backup of a data directory with a published hour and an open one, and where it came from. */
 async function makeBackup(t: TestContext): Promise<{ readonly data: string; readonly target: string }> {
@@ -155,34 +157,10 @@ async function makeBackup(t: TestContext): Promise<{ readonly data: string; read
   return { data, target };
 }
 
-describe('half of a backup and half of a restore', { timeout: 120_000 }, () => {
-  it('refuses a backup that was killed, for restore and for serve', async (t) => {
-    const { data, target } = await makeBackup(t);
-    await rm(target, { recursive: true });
-    // A pipe that nobody writes to holds the backup up for ever.
-    const hour = hourFolder(join(data, 'hour-log'), addHours(HOUR, -1));
-    await mkdir(hour, { recursive: true });
-    execFileSync('mkfifo', [join(hour, '0123456789-000001.seg')]);
-    const { child, ended } = startCommand(t, 'backup', target, '--data', data);
-    const copied = hourFolder(join(target, 'hour-log'), addHours(HOUR, -1));
-    await waitUntil('the backup is at its last hour', exists(copied));
-    child.kill('SIGKILL');
-    await ended;
-    const cases: readonly [args: readonly string[], why: RegExp][] = [
-      [['restore', target, '--data', join(dirname(data), 'new')], /has no backup\.json: it is no backup, or one that/],
-      [['serve', '--data', target, '--listen', '127.0.0.1:0'], /is the half of a backup that did not end; delete it/],
-      [['backup', target, '--data', data], /is not empty, so no backup is made in it/],
-    ];
-    for (const [args, why] of cases) {
-      const { exitCode, stderr } = await runTidegate(...args);
-      assert.equal(exitCode, 1, args.join(' '));
-      assert.match(stderr, why);
-    }
-    assert.ok(!existsSync(join(dirname(data), 'new')));
-  });
+test('a backup', { timeout: 120_000 }, async (t) => {
+  const { data, target } = await makeBackup(t);
 
-  it('refuses to serve what a killed restore left, until restore is run again', async (t) => {
-    const { data, target } = await makeBackup(t);
+  await t.test('whose restore was killed is served only when restore was run again', async (t) => {
     const restored = join(dirname(data), 'elsewhere/data');
     const marker = join(restored, 'restore-unfinished');
     await waitUntil('a restore is killed in its middle', async () => {
@@ -207,8 +185,7 @@ describe('half of a backup and half of a restore', { timeout: 120_000 }, () => {
     assert.ok(!existsSync(marker));
   });
 
-  it('says in a sentence what is wrong with a backup, or with what was asked', async (t) => {
-    const { data, target } = await makeBackup(t);
+  await t.test('that is damaged, newer or asked for in a wrong way is refused with a sentence', async () => {
     const fresh = join(dirname(data), 'fresh');
     const runs = (await readdir(target, { recursive: true })).filter((name) => name.endsWith('.run'));
     const [run = ''] = runs.sort();
@@ -246,5 +223,29 @@ describe('half of a backup and half of a restore', { timeout: 120_000 }, () => {
     assert.deepEqual(await readdir(fresh), []);
     const restored = await runTidegate('restore', target, '--data', fresh, '--json');
     assert.deepEqual(Object.keys(JSON.parse(restored.stdout) as object), ['startedAt', 'files', 'bytes']);
+  });
+
+  await t.test('that was killed is refused by restore and by serve', async (t) => {
+    const half = join(dirname(data), 'half');
+    // A pipe that nobody writes to holds the backup up for ever.
+    const hour = hourFolder(join(data, 'hour-log'), addHours(HOUR, -1));
+    await mkdir(hour, { recursive: true });
+    execFileSync('mkfifo', [join(hour, '0123456789-000001.seg')]);
+    const { child, ended } = startCommand(t, 'backup', half, '--data', data);
+    const copied = hourFolder(join(half, 'hour-log'), addHours(HOUR, -1));
+    await waitUntil('the backup is at its last hour', exists(copied));
+    child.kill('SIGKILL');
+    await ended;
+    const cases: readonly [args: readonly string[], why: RegExp][] = [
+      [['restore', half, '--data', join(dirname(data), 'new')], /has no backup\.json: it is no backup, or one that/],
+      [['serve', '--data', half, '--listen', '127.0.0.1:0'], /is the half of a backup that did not end; delete it/],
+      [['backup', half, '--data', data], /is not empty, so no backup is made in it/],
+    ];
+    for (const [args, why] of cases) {
+      const { exitCode, stderr } = await runTidegate(...args);
+      assert.equal(exitCode, 1, args.join(' '));
+      assert.match(stderr, why);
+    }
+    assert.ok(!existsSync(join(dirname(data), 'new')));
   });
 });
