@@ -79,7 +79,7 @@ const MOMENTS: readonly [moment: string, isThere: (target: string) => () => bool
 
 test(
   'a backup made while events come in and an hour ends has every event acknowledged before, once, and answers the same links',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async (t) => {
     const data = await newDataDirectory(t);
     const nowMs = hourEndMs(HOUR) - BEFORE_END_MS;
@@ -157,7 +157,7 @@ async function makeBackup(t: TestContext): Promise<{ readonly data: string; read
   return { data, target };
 }
 
-test('a backup', { timeout: 120_000 }, async (t) => {
+test('a backup', { timeout: 240_000 }, async (t) => {
   const { data, target } = await makeBackup(t);
 
   await t.test('whose restore was killed is served only when restore was run again', async (t) => {
