@@ -73,7 +73,6 @@ function startCommand(t: TestContext, ...args: readonly string[]) {
 /** When the hour ends, by what there is of the backup already. */
 const MOMENTS: readonly [moment: string, isThere: (target: string) => () => boolean][] = [
   ['as it begins', (target) => exists(target)],
-  ['when the catalog is copied', (target) => exists(target, 'catalog.sqlite')],
   ['when the hours are being copied', (target) => exists(target, 'hour-log/hours')],
 ];
 

@@ -19,15 +19,19 @@ export async function recoverImports(catalog: Catalog, reader: HourLogReader, no
   }
 }
 
+/** What reading rows that are damaged, missing or of a newer program fails with. */
+const DAMAGE_CODES = ['store_corrupt', 'format_too_new'];
+
 /**
- * Counts the events that imports brought into an hour, exported or not. None when their rows are gone: retention deletes them after
- * the manifest, but a restored catalog may be a little older than the rows beside it and still have that.
+ * Counts the events that imports brought into an hour, exported or not. None when their rows cannot be read: to export the hour again
+ * would only put it into ERROR, and the server must start. They may be missing without damage: retention deletes rows after the
+ * manifest, but a restored catalog may be a little older than the rows beside it and still have that.
  */
 function importedEvents(reader: HourLogReader, hour: Hour, ai: string): number {
   try {
     return reader.counts(hour, ai).receipts.find(({ line }) => line === 'import')?.received ?? 0;
   } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return 0;
+    if (DAMAGE_CODES.some((code) => isSystemError(error, code))) return 0;
     throw error;
   }
 }
