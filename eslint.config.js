@@ -16,6 +16,7 @@ const LAYERS = {
   collector: ['lib', 'errors', 'config', 'observability', 'wire', 'events', 'store', 'catalog'],
   exports: ['lib', 'errors', 'config', 'observability', 'events', 'store', 'catalog', 'packages'],
   imports: ['lib', 'errors', 'config', 'observability', 'wire', 'events', 'store', 'catalog', 'exports'],
+  backup: ['lib', 'errors', 'events', 'store', 'catalog'],
   demo: ['events'],
   client: ['lib', 'errors', 'events'],
   http: [
@@ -44,6 +45,7 @@ const LAYERS = {
     'collector',
     'exports',
     'imports',
+    'backup',
     'client',
     'system',
   ],

@@ -20,8 +20,14 @@ export async function openDataCatalog(data: string, clock: Clock): Promise<Catal
 
 /** Opens the catalog of a data directory that must be there. @throws AppError data_directory, and what openCatalog throws */
 export async function openExistingCatalog(data: string, clock: Clock): Promise<Catalog> {
-  if (!existsSync(catalogPath(data))) throw new AppError('data_directory', `There is no Tidegate data in ${data}.`);
+  refuseUnusable(data);
   return openIn(data, clock);
+}
+
+/** Refuses a directory that holds no data, or is a backup, or the half of one. @throws AppError data_directory */
+export function refuseUnusable(data: string): void {
+  if (!existsSync(catalogPath(data))) throw new AppError('data_directory', `There is no Tidegate data in ${data}.`);
+  refuseCopies(data);
 }
 
 /** Gives the catalog's file in a data directory. */
@@ -34,11 +40,29 @@ export function unfinishedRestorePath(data: string): string {
   return join(data, 'restore-unfinished');
 }
 
+/** Gives the file that is in a backup's folder as long as the backup has not ended. */
+export function unfinishedBackupPath(folder: string): string {
+  return join(folder, 'backup-unfinished');
+}
+
+/** Gives the file that makes a folder a backup: the list of what is in it. */
+export function backupListPath(folder: string): string {
+  return join(folder, 'backup.json');
+}
+
+/** A server on a backup would change it, and one on the half of a copy would take it for all there is. */
+function refuseCopies(data: string): void {
+  const refuse = (what: string): never => {
+    throw new AppError('data_directory', `${data} ${what}.`);
+  };
+  if (existsSync(unfinishedRestorePath(data)))
+    refuse('is the half of a restore that did not end; run tidegate restore again');
+  if (existsSync(backupListPath(data))) refuse('is a backup; tidegate restore makes a data directory of it');
+  if (existsSync(unfinishedBackupPath(data))) refuse('is the half of a backup that did not end; delete it');
+}
+
 async function openIn(data: string, clock: Clock): Promise<Catalog> {
-  if (existsSync(unfinishedRestorePath(data))) {
-    const message = `The data directory ${data} is the half of a restore that did not end; run tidegate restore again.`;
-    throw new AppError('data_directory', message);
-  }
+  refuseCopies(data);
   // SQLite opens a file that it cannot write, and says so only later and in its own words.
   await inDataDirectory('The data directory', data, () => access(data, constants.W_OK | constants.X_OK));
   return openCatalog({ path: catalogPath(data), clock });

@@ -1,9 +1,11 @@
 /** Every subcommand, in the order in which `--help` and docs/configuration.md list them. */
+import { backupCommand } from './backup.ts';
 import type { Command } from './command.ts';
 import { exportRetryCommand } from './export-retry.ts';
 import { importCommand } from './import.ts';
 import { ledgerCommand } from './ledger.ts';
 import { projectCreateCommand, projectListCommand, projectShowCommand } from './projects.ts';
+import { restoreCommand } from './restore.ts';
 import { serveCommand } from './serve.ts';
 import { verifyCommand } from './verify.ts';
 
@@ -16,4 +18,6 @@ export const COMMANDS: readonly Command[] = [
   ledgerCommand,
   verifyCommand,
   exportRetryCommand,
+  backupCommand,
+  restoreCommand,
 ];

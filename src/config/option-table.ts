@@ -38,7 +38,7 @@ export const OPTION_TABLE = {
     type: text,
     placeholder: 'DIR',
     default: './data',
-    description: 'Data directory; `serve` and `project create` make it when it is not there.',
+    description: 'Data directory; `serve`, `project create` and `restore` make it when it is not there.',
   },
   json: { type: flag, description: 'Print the result as JSON.' },
 

@@ -42,6 +42,9 @@ export const ERROR_CATALOGUE = {
   hour_out_of_range: { status: 409, advice: 'Import hours after exportEnabledAt and within retention.' },
   hour_failed: { status: 409, advice: 'Mend what the message names, then run `tidegate export retry`.' },
   retry_refused: { status: 409, advice: 'Retry an hour that is in ERROR; for any other there is nothing to do.' },
+  folder_not_empty: { status: 409, advice: 'Name a folder that is empty or not there yet.' },
+  backup_failed: { status: 500, advice: 'Mend what the message names, and begin again; nothing is left of this try.' },
+  backup_invalid: { status: 500, advice: 'Use another backup; this one did not end, or was changed afterwards.' },
   import_invalid: { status: 400, advice: 'Correct the named line; nothing of this import was taken.' },
   // What the disk held
   store_corrupt: {

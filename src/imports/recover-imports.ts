@@ -4,6 +4,7 @@
  */
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Hour } from '../events/hour.ts';
+import { isSystemError } from '../lib/system-error.ts';
 import type { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
 
 export async function recoverImports(catalog: Catalog, reader: HourLogReader, nowMs: number): Promise<void> {
@@ -18,7 +19,19 @@ export async function recoverImports(catalog: Catalog, reader: HourLogReader, no
   }
 }
 
-/** Counts the events that imports brought into an hour, exported or not. */
+/** What reading rows that are damaged, missing or of a newer program fails with. */
+const DAMAGE_CODES = ['store_corrupt', 'format_too_new'];
+
+/**
+ * Counts the events that imports brought into an hour, exported or not. None when their rows cannot be read: to export the hour again
+ * would only put it into ERROR, and the server must start. They may be missing without damage: retention deletes rows after the
+ * manifest, but a restored catalog may be a little older than the rows beside it and still have that.
+ */
 function importedEvents(reader: HourLogReader, hour: Hour, ai: string): number {
-  return reader.counts(hour, ai).receipts.find(({ line }) => line === 'import')?.received ?? 0;
+  try {
+    return reader.counts(hour, ai).receipts.find(({ line }) => line === 'import')?.received ?? 0;
+  } catch (error) {
+    if (DAMAGE_CODES.some((code) => isSystemError(error, code))) return 0;
+    throw error;
+  }
 }

@@ -11,6 +11,11 @@ import { isSystemError } from './system-error.ts';
 
 /** Makes the folder's entries durable. */
 export async function syncFolder(path: string): Promise<void> {
+  await syncFile(path);
+}
+
+/** Makes what was written to a file durable. */
+export async function syncFile(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();

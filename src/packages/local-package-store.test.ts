@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { rmdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readlink, realpath, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { mountSmallDisk } from '../../test/helpers/small-disk.ts';
 import { LocalPackageStore } from './local-package-store.ts';
 
 const KEY = 'ab12/202611230500/r1/page/part-00000-x-c000.csv.gz';
@@ -197,22 +196,8 @@ describe('LocalPackageStore', () => {
   });
 
   test('says that the disk is full and keeps nothing of the package', async (t) => {
-    if (process.platform !== 'linux' || process.getuid?.() !== 0) {
-      t.skip('needs Linux and root, to mount a small tmpfs');
-      return;
-    }
-    const mountPath = await mkdtemp(join(tmpdir(), 'tidegate-small-disk-'));
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', mountPath], { stdio: 'pipe' });
-    } catch {
-      rmdirSync(mountPath);
-      t.skip('this machine does not let root mount a tmpfs');
-      return;
-    }
-    t.after(() => {
-      execFileSync('umount', ['-l', mountPath]);
-      rmdirSync(mountPath);
-    });
+    const mountPath = await mountSmallDisk(t, 1);
+    if (mountPath === undefined) return;
     const store = await LocalPackageStore.open(mountPath);
     const sink = await store.create(KEY);
     await sink.write(Buffer.alloc(512 * 1024));

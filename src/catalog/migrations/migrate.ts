@@ -71,13 +71,14 @@ function runNext({ database, migrations, clock }: MigrateOptions): boolean {
 }
 
 /** Gives the number of the last migration that the file has had; 0 for a new file. */
-function newestApplied(database: DatabaseSync): number {
+export function newestApplied(database: DatabaseSync): number {
   const table = database.prepare(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migration'`).get();
   if (!table) return 0;
   return Number(database.prepare('SELECT coalesce(max(number), 0) AS number FROM migration').get()?.number);
 }
 
-function refuseNewer(path: string, applied: number, known: number): void {
+/** Refuses a file that a newer program has migrated. @throws AppError format_too_new */
+export function refuseNewer(path: string, applied: number, known: number): void {
   if (applied <= known) return;
   throw new AppError(
     'format_too_new',

@@ -60,7 +60,7 @@ export async function sealHour(root: string, hour: Hour): Promise<void> {
  * Lists an hour's segments by name, whether they are still segments or sorted already. Listed twice: while a segment turns into
  * a run, one reading of the folder may miss both names, but then the run is there before the second reading begins.
  */
-async function listSegments(folder: string): Promise<readonly string[]> {
+export async function listSegments(folder: string): Promise<readonly string[]> {
   const entries = [...(await listFolder(folder)), ...(await listFolder(folder))];
   const names = entries
     .filter((entry) => /^[0-9a-f]{10}-\d{6,}\.(seg|run)$/.test(entry))

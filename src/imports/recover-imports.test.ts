@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { eventBatch } from '../../test/helpers/event-rows.ts';
+import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
+import { NEW_YEAR, NEW_YEAR_MS, openWithProject, publishHour } from '../catalog/catalog.test-helper.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { FakeClock } from '../../test/helpers/fake-clock.ts';
+import { HourLog } from '../store/hour-log/hour-log.ts';
+import { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
+import { ImportWriter } from '../store/hour-log/import-writer.ts';
+import { importFolder } from '../store/hour-log/layout.ts';
+import { storeJobsInPlace } from '../store/hour-log/store-jobs.ts';
+import { recoverImports } from './recover-imports.ts';
+
+/** An hour that was published without rows, and an import into it that was committed after that. */
+async function importAfterPublishing(t: TestContext): Promise<{ catalog: Catalog; ai: string; root: string }> {
+  const { catalog, ai } = await openWithProject(t);
+  await publishHour(catalog, ai, NEW_YEAR, []);
+  const root = join(await temporaryFolder(t), 'hour-log');
+  const log = await HourLog.open({ root, clock: new FakeClock(NEW_YEAR_MS), jobs: storeJobsInPlace });
+  t.after(() => log.close());
+  const writer = await ImportWriter.begin({ root, ai, jobs: storeJobsInPlace });
+  const { receipts, ...batch } = eventBatch(ai, [{ id: 'a' }]);
+  const imported = { line: 'import', received: 1, ignored: 0, rows: 0 } as const;
+  await writer.append({ ...batch, receipts: [...receipts, imported] }, NEW_YEAR_MS);
+  await writer.commit();
+  return { catalog, ai, root };
+}
+
+describe('recoverImports', () => {
+  it('has an hour exported again whose import was committed and not exported', async (t) => {
+    const { catalog, ai, root } = await importAfterPublishing(t);
+    await recoverImports(catalog, new HourLogReader(root), NEW_YEAR_MS);
+    assert.ok(await catalog.tasks.claim({ nowMs: NEW_YEAR_MS, leaseMs: 1_000, ai, hours: [NEW_YEAR] }));
+  });
+
+  it('leaves an hour alone whose imported rows retention has deleted, as a restored data directory may have it', async (t) => {
+    const { catalog, ai, root } = await importAfterPublishing(t);
+    const reader = new HourLogReader(root);
+    const [{ id, commit } = { id: '', commit: undefined }] = reader.committedImports();
+    for (const run of commit!.hours[0]!.runs) await rm(join(importFolder(root, id), run));
+    await recoverImports(catalog, reader, NEW_YEAR_MS);
+    assert.equal(await catalog.tasks.claim({ nowMs: NEW_YEAR_MS, leaseMs: 1_000, ai, hours: [NEW_YEAR] }), undefined);
+  });
+});
