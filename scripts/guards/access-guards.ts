@@ -131,8 +131,8 @@ export const ACCESS_GUARDS: readonly Guard[] = [
     name: 'unfinished-restore',
     protects: 'the half of a restore is not served',
     file: 'src/catalog/data-catalog.ts',
-    find: 'if (existsSync(unfinishedRestorePath(data))) {',
-    replacement: "if (data === '') {",
+    find: 'if (existsSync(unfinishedRestorePath(data)))',
+    replacement: "if (data === '')",
     test: { file: 'src/catalog/data-catalog.test.ts', name: 'is not opened while it is the half of a restore' },
   },
 ];

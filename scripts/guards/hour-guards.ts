@@ -197,8 +197,8 @@ export const HOUR_GUARDS: readonly Guard[] = [
     name: 'import-lock',
     protects: 'one import runs on a data directory at a time',
     file: 'src/store/hour-log/import-lock.ts',
-    find: 'if (tries > 0 || (owner > 0 && owner !== process.pid && isAlive(owner))) {',
-    replacement: 'if (tries > 0) {',
+    find: 'if (isRunning(owner)) {',
+    replacement: 'if (owner === OWNER) {',
     test: {
       file: 'src/store/hour-log/import-writer.test.ts',
       name: 'keeps a second import out while the process of the first lives',

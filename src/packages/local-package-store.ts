@@ -135,7 +135,7 @@ async function createFile(path: string): Promise<FileHandle> {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       return await open(path, 'wx', 0o600);
     } catch (error) {
-      if (!isSystemError(error, 'ENOENT') || attempt === CREATE_TRIES) throw error;
+      if (!isMissing(error) || attempt === CREATE_TRIES) throw error;
     }
   }
 }

@@ -52,15 +52,25 @@ describe('ImportWriter', () => {
 describe('the lock of imports', () => {
   it('keeps a second import out while the process of the first lives', async (t) => {
     const root = await newLog(t);
-    await writeFile(join(root, 'imports', 'lock'), String(process.ppid));
+    await writeFile(join(root, 'imports', 'lock-1'), String(process.ppid));
     await assert.rejects(lockImports(root), { code: 'store_unavailable', message: /Another import \(process \d+\)/ });
+    assert.deepEqual(await readdir(join(root, 'imports')), ['lock-1']);
+  });
+
+  it('is had by one at most of two that come at the same moment', async (t) => {
+    const root = await newLog(t);
+    const gone = spawn('true');
+    await once(gone, 'exit');
+    await writeFile(join(root, 'imports', 'lock-1'), String(gone.pid));
+    const taken = await Promise.allSettled([lockImports(root), lockImports(root), lockImports(root)]);
+    assert.equal(taken.filter(({ status }) => status === 'fulfilled').length, 1);
   });
 
   it('is taken over from a process that is gone, once', async (t) => {
     const root = await newLog(t);
     const gone = spawn('true');
     await once(gone, 'exit');
-    await writeFile(join(root, 'imports', 'lock'), String(gone.pid));
+    await writeFile(join(root, 'imports', 'lock-7'), String(gone.pid));
     {
       await using _lock = await lockImports(root);
     }
@@ -75,7 +85,7 @@ describe('the lock of imports', () => {
     assert.equal((await readdir(join(root, 'imports'))).length, 2);
     {
       await using _lock = await lockImports(root);
-      assert.deepEqual((await readdir(join(root, 'imports'))).sort(), [counted, 'lock'].sort());
+      assert.deepEqual((await readdir(join(root, 'imports'))).sort(), [counted, 'lock-1'].sort());
     }
     assert.equal(readLines(new HourLogReader(root), PAST_HOUR, 'ai').length, 1);
   });
