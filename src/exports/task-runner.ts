@@ -27,6 +27,8 @@ export type TaskRunnerOptions = {
   readonly maxAttempts: number;
   /** Tasks worked on at once. */
   readonly concurrency: number;
+  /** How long a claimed task is this runner's without a heartbeat, which comes every 5 s. Default: 30 s. */
+  readonly leaseMs?: number | undefined;
   /** How long tasks that run may take to end when the runner stops. Default: 10 s. */
   readonly stopWaitMs?: number;
   /** Called after each publication of this runner. Must not throw. */
@@ -109,11 +111,11 @@ export class TaskRunner {
 
   /** Claims one task and ends it, one way or the other. False when none is due. */
   async #work(scope: TaskScope, abandoning?: AbortSignal): Promise<boolean> {
-    const { catalog, clock } = this.#options;
-    const task = await catalog.tasks.claim({ nowMs: clock.nowMs(), leaseMs: LEASE_MS, ...scope });
+    const { catalog, clock, leaseMs = LEASE_MS } = this.#options;
+    const task = await catalog.tasks.claim({ nowMs: clock.nowMs(), leaseMs, ...scope });
     if (!task) return false;
     const heartbeat = setInterval(() => {
-      catalog.tasks.extend(task, clock.nowMs() + LEASE_MS).catch((error: unknown) => {
+      catalog.tasks.extend(task, clock.nowMs() + leaseMs).catch((error: unknown) => {
         this.#options.logger.warn(
           { err: error, ai: task.ai, hour: task.hour },
           'The lease of an export task could not be extended.',
