@@ -118,7 +118,9 @@ export async function runSoak(
       packages,
       rows,
       ledger: ledgers.sums,
-      faults: [...faults, ...ledgers.faults, ...(await verifyData(data))],
+      ledgerFaults: ledgers.faults,
+      verifyFaults: await verifyData(data),
+      faults,
     };
   } finally {
     ending.abort();

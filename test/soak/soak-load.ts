@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { Random } from '../../src/demo/random.ts';
+import { hourOf, type Hour } from '../../src/events/hour.ts';
 import { waitFor, type Clock } from '../../src/lib/clock.ts';
 import { TEST_PROJECT } from '../helpers/test-server.ts';
 import type { EventAccount } from './event-account.ts';
@@ -19,6 +20,8 @@ export type LoadCounts = {
   readonly resentWithoutAnswer: number;
   /** Sent again although they were acknowledged. */
   readonly resentAfterAnswer: number;
+  /** Sent again, for either reason, when another hour had begun. */
+  readonly resentInNextHour: number;
   /** Answers in which the server asked to come again (503). */
   readonly refused: number;
   /** The longest time in which nothing was acknowledged. */
@@ -36,7 +39,13 @@ const RESEND_PAUSE_MS = [50, 500] as const;
 const OK = 200;
 const UNAVAILABLE = 503;
 
-type Batch = { readonly first: EventNumber; readonly count: number; readonly body: Buffer };
+type Batch = {
+  readonly first: EventNumber;
+  readonly count: number;
+  readonly body: Buffer;
+  /** In which it is sent first. */
+  readonly hour: Hour;
+};
 
 export class SoakLoad {
   readonly #options: SoakOptions & { readonly baseUrl: string; readonly account: EventAccount; readonly clock: Clock };
@@ -45,7 +54,14 @@ export class SoakLoad {
   readonly #clients: readonly Promise<void>[];
   /** Requests that will be sent again although they were acknowledged. */
   readonly #later = new Set<Promise<void>>();
-  readonly #counts = { requests: 0, resentWithoutAnswer: 0, resentAfterAnswer: 0, refused: 0, longestSilenceMs: 0 };
+  readonly #counts = {
+    requests: 0,
+    resentWithoutAnswer: 0,
+    resentAfterAnswer: 0,
+    resentInNextHour: 0,
+    refused: 0,
+    longestSilenceMs: 0,
+  };
   #acknowledgedAtMs = performance.now();
   acknowledged = 0;
 
@@ -82,7 +98,9 @@ export class SoakLoad {
     while (!this.#stopping.signal.aborted) {
       const count = random.integer(1, 2 * MEAN_EVENTS);
       const first = account.take(client, count);
-      await this.#deliver({ first, count, body: encodeEvents(first, count, clock.nowMs()) }, agent, random);
+      const nowMs = clock.nowMs();
+      const batch = { first, count, body: encodeEvents(first, count, nowMs), hour: hourOf(nowMs) };
+      await this.#deliver(batch, agent, random);
       dueMs = Math.max(dueMs + count / eventsPerMs, performance.now() - CATCH_UP_MS);
       await waitFor(Math.max(0, dueMs - performance.now()), this.#stopping.signal);
     }
@@ -102,21 +120,27 @@ export class SoakLoad {
       await waitFor(random.integer(...RESEND_PAUSE_MS));
       if (performance.now() >= giveUpAtMs) return;
       this.#counts.resentWithoutAnswer += 1;
+      this.#countNextHour(batch);
       isAcknowledged = await this.#post(batch.body, false);
     }
     this.#noteAcknowledged(batch);
     if (random.chance(RESENT_ANSWERED)) {
       const waitMs = random.fraction() * (giveUpAtMs - performance.now());
-      const later = this.#sendAgain(batch.body, waitMs).finally(() => this.#later.delete(later));
+      const later = this.#sendAgain(batch, waitMs).finally(() => this.#later.delete(later));
       this.#later.add(later);
     }
   }
 
-  async #sendAgain(body: Buffer, waitMs: number): Promise<void> {
+  async #sendAgain(batch: Batch, waitMs: number): Promise<void> {
     await waitFor(waitMs, this.#stopping.signal);
     if (this.#stopping.signal.aborted) return;
     this.#counts.resentAfterAnswer += 1;
-    await this.#post(body, false);
+    this.#countNextHour(batch);
+    await this.#post(batch.body, false);
+  }
+
+  #countNextHour({ hour }: Batch): void {
+    if (hourOf(this.#options.clock.nowMs()) > hour) this.#counts.resentInNextHour += 1;
   }
 
   #noteAcknowledged({ first, count }: Batch): void {

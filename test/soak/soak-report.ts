@@ -17,6 +17,10 @@ export type SoakFindings = {
   readonly packages: number;
   readonly rows: number;
   readonly ledger: LedgerSums;
+  /** What the ledgers of the hours have wrong. */
+  readonly ledgerFaults: readonly string[];
+  /** What `tidegate verify` says is wrong. */
+  readonly verifyFaults: readonly string[];
   /** Whatever else is wrong. */
   readonly faults: readonly string[];
 };
@@ -24,7 +28,7 @@ export type SoakFindings = {
 export const FINISHED_WITHIN_MS = 60_000;
 
 /** Says in sentences why a soak did not pass; none when it did. */
-export function failuresOf({ account, waitedMs, rows, ledger, faults }: SoakFindings): readonly string[] {
+export function failuresOf({ account, waitedMs, rows, ledger, ...findings }: SoakFindings): readonly string[] {
   const { lost, doubled, strangers, examples } = account;
   const late = waitedMs.filter((ms) => ms > FINISHED_WITHIN_MS).length;
   const failures: string[] = [];
@@ -36,12 +40,14 @@ export function failuresOf({ account, waitedMs, rows, ledger, faults }: SoakFind
   if (late > 0) failures.push(`${late} hours were not FINISHED within ${FINISHED_WITHIN_MS / 1000} s of their end.`);
   if (ledger.exported !== rows) failures.push(`The ledgers say ${ledger.exported} rows; the packages have ${rows}.`);
   if (ledger.rejected + ledger.ignored > 0) failures.push('Events were rejected or ignored.');
-  return [...failures, ...faults.map((fault) => `${fault}.`)];
+  const { faults, ledgerFaults, verifyFaults } = findings;
+  return [...failures, ...[...faults, ...ledgerFaults, ...verifyFaults].map((fault) => `${fault}.`)];
 }
 
 /** Prints the table. */
 export function tableOf(findings: SoakFindings): string {
   const { options, loadSeconds, account, load, kills, failedStarts, waitedMs, packages, rows, ledger } = findings;
+  const { ledgerFaults, verifyFaults } = findings;
   const killed = Object.values(kills).reduce((sum, count) => sum + count, 0);
   const lines: readonly (readonly [string, string])[] = [
     ['load', `${seconds(loadSeconds * 1000)}, ${count(account.acknowledged / loadSeconds)} acknowledged events/s`],
@@ -53,7 +59,8 @@ export function tableOf(findings: SoakFindings): string {
     ['requests', count(load.requests)],
     ['  of them sent again without an answer', count(load.resentWithoutAnswer)],
     ['  of them sent again after an answer', count(load.resentAfterAnswer)],
-    ['  of them refused for the moment (503)', count(load.refused)],
+    ['  of these two, when the next hour had begun', count(load.resentInNextHour)],
+    ['  answered with 503, come again', count(load.refused)],
     ['events sent', count(account.sent)],
     ['  acknowledged', count(account.acknowledged)],
     ['  not acknowledged', count(account.unacknowledged)],
@@ -63,6 +70,8 @@ export function tableOf(findings: SoakFindings): string {
     ['packages', count(packages)],
     ['rows checked', count(rows)],
     ['duplicates removed by the export', count(ledger.duplicates)],
+    ['faults in the ledgers of the hours', count(ledgerFaults.length)],
+    ['faults that tidegate verify found', count(verifyFaults.length)],
     ['lost', count(account.lost)],
     ['doubled', count(account.doubled)],
   ];

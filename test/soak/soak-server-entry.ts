@@ -3,6 +3,7 @@
  *
  * Started by soak-server.ts with its configuration as argument; ends with its parent.
  */
+import { EXPORT_LEASE_MS } from '../../src/exports/task-runner.ts';
 import { openLogger } from '../../src/observability/logger.ts';
 import { openServer } from '../../src/system.ts';
 import { testServerConfig } from '../helpers/test-server.ts';
@@ -17,10 +18,8 @@ export type SoakServerArguments = {
 
 /** Small, so that segments are sorted and packages cut while an hour of the soak runs. */
 const SEGMENT_BYTES = 16 * 1024 * 1024;
-const PACKAGE_BYTES = 1024 * 1024;
+const PACKAGE_BYTES = 256 * 1024;
 const EXPORT_THREADS = 2;
-/** The product's 30 s, in real time: heartbeats come in real time, and a lease that ended between them would change hands. */
-const LEASE_REAL_MS = 30_000;
 
 const { data, time, port, collectors } = JSON.parse(process.argv[2] ?? '') as SoakServerArguments;
 process.env.SOAK_TIME = JSON.stringify(time); // for collector processes
@@ -34,7 +33,7 @@ const server = await openServer({
   segmentBytes: SEGMENT_BYTES,
   packageBytes: PACKAGE_BYTES,
   exportThreads: EXPORT_THREADS,
-  exportLeaseMs: LEASE_REAL_MS * time.scale,
+  exportLeaseMs: EXPORT_LEASE_MS * time.scale, // in real time what it is: its heartbeats come in real time
 });
 process.once('SIGTERM', () => {
   void server.close().then(() => process.disconnect());
