@@ -40,22 +40,27 @@ export class KillLoop {
   async run(signal: AbortSignal): Promise<void> {
     const { server, seed, onKilled } = this.#options;
     const random = new Random(seed);
-    for (;;) {
+    for (let sinceKillMs = 0; ;) {
       const kind = random.pick(KILL_KINDS);
       const chosen = random.integer(0, 1_000);
       const pauseMs = random.integer(0, MAX_RESTART_PAUSE_MS);
-      await waitFor(this.#drawWaitMs(random), signal);
+      await waitFor(this.#drawWaitMs(random, sinceKillMs), signal);
       if (signal.aborted) return;
       const killedAtMs = performance.now();
       await server.kill(kind, pauseMs, chosen);
       this.#counts[kind] += 1;
-      onKilled(kind, performance.now() - killedAtMs);
+      sinceKillMs = performance.now() - killedAtMs;
+      onKilled(kind, sinceKillMs);
     }
   }
 
-  #drawWaitMs(random: Random): number {
+  /** Draws how long to wait, so that the next kill comes in time after the one before, which was so long ago. */
+  #drawWaitMs(random: Random, sinceKillMs: number): number {
     const { clock, killEverySeconds } = this.#options;
-    const [fromMs, untilMs] = [killEverySeconds[0] * 1000, killEverySeconds[1] * 1000];
+    const [fromMs, untilMs] = killEverySeconds.map((each) => Math.max(0, each * 1000 - sinceKillMs)) as [
+      number,
+      number,
+    ];
     const drawnMs = fromMs + random.fraction() * (untilMs - fromMs);
     const aimedMs = clock.realMsUntil(hourEndMs(hourOf(clock.nowMs()))) + random.integer(...AROUND_END_MS);
     const isAimed = random.chance(AIMED) && aimedMs >= fromMs && aimedMs <= untilMs;
