@@ -40,6 +40,8 @@ export type WorkshopConfig = {
   /** 0: one for each core. */
   readonly exportThreads: number;
   readonly exportAttempts: number;
+  /** How long an export task belongs to who claimed it, unless extended. Default: see task-runner.ts; a test whose clock runs fast gives more. */
+  readonly exportLeaseMs?: number;
   readonly segmentBytes: number;
   readonly syncs: boolean;
 };
@@ -99,6 +101,7 @@ export async function openWorkshop(
       logger,
       job: { storeRoot, packagesRoot, gzip: config.gzip, maxPackageBytes: config.packageBytes },
       maxAttempts: config.exportAttempts,
+      leaseMs: config.exportLeaseMs,
       concurrency: threads,
       ...callbacks,
     });

@@ -6,7 +6,7 @@ import type { Catalog, ExportTask } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import type { ExportJobs } from './export-jobs.ts';
-import { TaskRunner, type TaskRunnerOptions } from './task-runner.ts';
+import { EXPORT_LEASE_MS, TaskRunner, type TaskRunnerOptions } from './task-runner.ts';
 
 /** A store with nothing to prepare. */
 const STORE = { prepare: () => Promise.resolve() } as unknown as HourStore;
@@ -72,6 +72,22 @@ describe('TaskRunner', () => {
     exporting.resolve({ packages: [], ledger: { events: {}, rows: {}, imported: 0 }, codec: 'none', warnings: [] });
     await running;
     assert.equal((await task()).status, 'finished');
+  });
+
+  test('keeps a task to itself for 10 s, and no longer when it is heard of no more', async (t) => {
+    const begun = Promise.withResolvers<undefined>();
+    const { runner, catalog } = await openRunner(t, (_job, signal) => {
+      begun.resolve(undefined);
+      return new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(new Error('stopped'))));
+    });
+    const stopping = new AbortController();
+    const running = runner.run(stopping.signal);
+    await begun.promise;
+    assert.equal(EXPORT_LEASE_MS, 10_000);
+    assert.equal(await catalog.tasks.claim({ nowMs: NEW_YEAR_MS + EXPORT_LEASE_MS - 1, leaseMs: 1 }), undefined);
+    assert.ok(await catalog.tasks.claim({ nowMs: NEW_YEAR_MS + EXPORT_LEASE_MS, leaseMs: 1 }));
+    stopping.abort();
+    await running;
   });
 
   const passing = ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS', 'store_unavailable'];

@@ -27,6 +27,8 @@ export type TaskRunnerOptions = {
   readonly maxAttempts: number;
   /** Tasks worked on at once. */
   readonly concurrency: number;
+  /** How long a claimed task is this runner's without a heartbeat, which comes every 2.5 s. Default: 10 s. */
+  readonly leaseMs?: number | undefined;
   /** How long tasks that run may take to end when the runner stops. Default: 10 s. */
   readonly stopWaitMs?: number;
   /** Called after each publication of this runner. Must not throw. */
@@ -38,8 +40,12 @@ export type TaskRunnerOptions = {
 /** What may be worked on; everything when empty. */
 export type TaskScope = { readonly ai?: string; readonly hours?: readonly Hour[] };
 
-const LEASE_MS = 30_000;
-const HEARTBEAT_MS = 5_000;
+/**
+ * What an hour waits for when the server that exports it is killed. So short that a server killed again and again still has it
+ * FINISHED within a minute; four heartbeats long, and a lease that is lost all the same costs work and nothing else.
+ */
+export const EXPORT_LEASE_MS = 10_000;
+const HEARTBEAT_MS = 2_500;
 const MAX_PAUSE_MS = 60_000;
 const STOP_WAIT_MS = 10_000;
 /** How often tasks that another process made are looked for. */
@@ -109,11 +115,11 @@ export class TaskRunner {
 
   /** Claims one task and ends it, one way or the other. False when none is due. */
   async #work(scope: TaskScope, abandoning?: AbortSignal): Promise<boolean> {
-    const { catalog, clock } = this.#options;
-    const task = await catalog.tasks.claim({ nowMs: clock.nowMs(), leaseMs: LEASE_MS, ...scope });
+    const { catalog, clock, leaseMs = EXPORT_LEASE_MS } = this.#options;
+    const task = await catalog.tasks.claim({ nowMs: clock.nowMs(), leaseMs, ...scope });
     if (!task) return false;
     const heartbeat = setInterval(() => {
-      catalog.tasks.extend(task, clock.nowMs() + LEASE_MS).catch((error: unknown) => {
+      catalog.tasks.extend(task, clock.nowMs() + leaseMs).catch((error: unknown) => {
         this.#options.logger.warn(
           { err: error, ai: task.ai, hour: task.hour },
           'The lease of an export task could not be extended.',
