@@ -140,6 +140,7 @@ const probe = {
   operatingSystem: () => ({ name: null, nameAndVersion: null }),
   domain: null,
   actionRequestId: 'an id',
+  pageRequestId: 'an id',
 } as unknown as RowContext;
 
 /** Tries out where a column is read from, and gives what the page must say of it. */

@@ -16,7 +16,7 @@ import { mapEvents, type Mapper } from '../events/map-events.ts';
 import { PageDomains } from '../events/page-domains.ts';
 import { UserAgents } from '../events/user-agent.ts';
 import type { HourStore } from '../store/hour-store.ts';
-import { decodeBody, decodePixel, type DecodedBody } from '../wire/decode-body.ts';
+import { decodeBody, decodePixel, type DecodedBody, type Spend } from '../wire/decode-body.ts';
 import type { WireLimits } from '../wire/wire-limits.ts';
 import { BodyReader } from './body-reader.ts';
 import type { ClientAddresses } from './client-address.ts';
@@ -112,7 +112,7 @@ export class Collector {
         stm: rawQueryValue(query, 'stm'),
         allowsLzString: endpoint.isWeb,
       };
-      const decode = (): DecodedBody => decodeBody(wireBody, this.#options.wireLimits);
+      const decode = (spend: Spend): DecodedBody => decodeBody(wireBody, this.#options.wireLimits, spend);
       return await this.#store(endpoint, this.#decode(endpoint, body.bytes.length, decode), request);
     } finally {
       body.release();
@@ -124,19 +124,17 @@ export class Collector {
     if (data === undefined)
       throw new AppError('bad_request', 'Send events with POST, or with GET in the query parameter data.');
     this.#admit(endpoint);
-    const decode = (): DecodedBody => decodePixel(data, this.#options.wireLimits);
+    const decode = (spend: Spend): DecodedBody => decodePixel(data, this.#options.wireLimits, spend);
     return await this.#store(endpoint, this.#decode(endpoint, data.length, decode), request);
   }
 
-  /** Decodes, and charges the project for it: by the size that came out, or where nothing did, by the size that came in. */
-  #decode({ ai }: Endpoint, wireBytes: number, decode: () => DecodedBody): DecodedBody {
-    let chargedBytes = wireBytes;
+  /** Decodes, and charges the project for all that came out, also of a body that is refused, and at least for what came in. */
+  #decode({ ai }: Endpoint, wireBytes: number, decode: (spend: Spend) => DecodedBody): DecodedBody {
+    let spentBytes = 0;
     try {
-      const decoded = decode();
-      chargedBytes = decoded.decodedBytes;
-      return decoded;
+      return decode((bytes) => (spentBytes += bytes));
     } finally {
-      this.#options.ingestLimit.charge(ai, chargedBytes);
+      this.#options.ingestLimit.charge(ai, Math.max(wireBytes, spentBytes));
     }
   }
 

@@ -114,6 +114,14 @@ function readArguments(
   return { given, positionals };
 }
 
+/** Gives NaN for a day that is in no calendar, which Date.parse rolls over: 2026-02-31 would be 3 March. */
+function parseInstant(text: string): number {
+  const day = text.slice(0, 10);
+  const midnightMs = Date.parse(`${day}T00:00:00Z`);
+  const isDay = !Number.isNaN(midnightMs) && new Date(midnightMs).toISOString().startsWith(day);
+  return isDay ? Date.parse(text) : NaN;
+}
+
 class Fault {
   readonly message: string;
   constructor(message: string) {
@@ -145,7 +153,7 @@ function readValue(text: string, { type }: OptionSpec): unknown {
         .filter((word) => word !== '');
     case 'instant': {
       const instantMs = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
-        ? Date.parse(text)
+        ? parseInstant(text)
         : NaN;
       return Number.isNaN(instantMs)
         ? new Fault(`"${text}" is no instant such as 2026-11-23T00:00:00+08:00.`)

@@ -27,6 +27,8 @@ export type RowContext = {
   /** The domain, when the event names none but its page is remembered. */
   readonly domain: string | null;
   readonly actionRequestId: string | null;
+  /** The page that the event belongs to; the same for all of its rows, so the hash of long ids is made once. */
+  readonly pageRequestId: string | null;
 };
 
 /** Stands in the send-time column: the store writes the value. */
@@ -65,7 +67,7 @@ export function pageRequestIdOf(ai: string, event: WireObject): string | null {
     ? null
     : pageRequestId(ai, visitor, readText(event.s) ?? '', pageTimeMs);
 }
-const pageKey: Source = ({ ai, event }) => pageRequestIdOf(ai, event);
+const pageKey: Source = ({ pageRequestId: page }) => page;
 
 const platform: Source = ({ event, pathPlatform }) => (event.b === '' ? null : event.b) ?? pathPlatform;
 const domain: Source = ({ event, domain: remembered }) => event.d ?? remembered;

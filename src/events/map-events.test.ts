@@ -124,6 +124,22 @@ describe('mapEvents', () => {
     assert.deepEqual(cuts, []);
   });
 
+  it('reads the outer values of an event once, however many elements it has', () => {
+    const long = 'u'.repeat(300_000);
+    const elements = Array.from({ length: 5_000 }, () => ({}));
+    const startedMs = performance.now();
+    const { rows } = map([{ ...click, u: long, s: long, p: long, q: long, e: elements }]);
+    const tookMs = performance.now() - startedMs;
+    assert.equal(rows.length, 5_000);
+    assert.ok(tookMs < 3_000, `took ${Math.round(tookMs)} ms`); // once for each row it takes half a minute
+  });
+
+  it('refuses lines that would not fit into one batch before it has made them all', () => {
+    const elements = Array.from({ length: 5_000 }, () => ({}));
+    const events = Array.from({ length: 20 }, (_, tm) => ({ ...click, tm, p: '"'.repeat(1_024), e: elements }));
+    assert.throws(() => map(events), { code: 'too_large', message: /characters/ });
+  });
+
   it('refuses a request that would make more rows than one may, before it makes any', () => {
     const e = Array.from({ length: 5000 }, () => ({}));
     const clicks = Array.from({ length: 20 }, () => ({ ...click, e }));

@@ -24,7 +24,7 @@ import {
 } from './ids.ts';
 import type { PageDomains } from './page-domains.ts';
 import { buildRejectedRow, type RejectedEvent } from './rejected-row.ts';
-import { encodeLine, widthOf, type OnCut } from './row-encoder.ts';
+import { encodeLine, widthOf, type FieldMemo, type OnCut } from './row-encoder.ts';
 import type { UserAgents } from './user-agent.ts';
 import { cutText, readInteger, readText } from './wire-value.ts';
 
@@ -62,6 +62,12 @@ const NO_ELEMENT: readonly WireObject[] = [{}];
  */
 const MAX_ROWS = 100_000;
 
+/**
+ * Characters that the lines of one request may have; somewhat below the 128 MiB that the store takes at once. Without it 340 KB
+ * of clicks that share one long page make 300 MB of lines before the store refuses them.
+ */
+const MAX_LINE_UNITS = 96 * 1024 * 1024;
+
 /** What of a request is the same for all of its rows. */
 type Run = {
   readonly request: MapRequest;
@@ -74,6 +80,8 @@ type Run = {
   readonly made: Map<LedgerLine, number>;
   /** Equal events so far, by digest. */
   readonly occurrences: Map<string, number>;
+  /** Characters of the lines so far. */
+  lineUnits: number;
 };
 
 /** Maps a request's elements. @throws AppError too_large when they make more rows than one request may */
@@ -90,6 +98,7 @@ export function mapEvents(request: MapRequest, mapper: Mapper): EventBatch {
     ignored: new Map(),
     made: new Map(),
     occurrences: new Map(),
+    lineUnits: 0,
   };
   rememberDomains(run);
   request.elements.forEach((element, place) => {
@@ -169,6 +178,12 @@ function addRows(run: Run, event: WireObject, dataType: DataType): void {
   const identify = rowIdentifier(run, event, dataType, { visitor, session, timeMs });
   const missing = missingDomain(run, event, dataType);
   const elements = dataType === 'action' ? (event.e as readonly WireObject[]) : NO_ELEMENT;
+  // Whatever does not depend on the element is read once: an outer value may be as long as a whole event, and elements are many.
+  const page = pageRequestIdOf(request.ai, event);
+  const visitorKey = sortText(visitor, VISITOR_WIDTH);
+  const sessionKey = sortText(session, SESSION_WIDTH);
+  const query = dataType === 'action' ? keptText(event.q) : null;
+  const memo: FieldMemo | undefined = elements.length > 1 ? new Map() : undefined;
   elements.forEach((element, place) => {
     const rowId = identify(place);
     const context: RowContext = {
@@ -183,12 +198,16 @@ function addRows(run: Run, event: WireObject, dataType: DataType): void {
       operatingSystem: () => mapper.userAgents.operatingSystemOf(request.userAgent),
       domain: missing.domain,
       actionRequestId: dataType === 'action' ? actionRequestId(run.isWeb, rowId) : null,
+      pageRequestId: page,
     };
-    const line = encodeLine(dataType, context, mapper.onCut);
+    const line = encodeLine(dataType, context, mapper.onCut, memo);
+    run.lineUnits += line.head.length + line.tail.length;
+    if (run.lineUnits > MAX_LINE_UNITS)
+      throw new AppError('too_large', `The rows of the request make more than ${MAX_LINE_UNITS} characters.`);
     run.rows.push({
       kind: dataType,
-      visitor: sortText(visitor, VISITOR_WIDTH),
-      session: sortText(session, SESSION_WIDTH),
+      visitor: visitorKey,
+      session: sessionKey,
       timeMs:
         missing.page?.timeMs ??
         (dataType === 'visit' ? 0 : dataType === 'action' ? (readInteger(element.tm) ?? timeMs) : timeMs),
@@ -197,8 +216,8 @@ function addRows(run: Run, event: WireObject, dataType: DataType): void {
       lineHead: line.head,
       lineTail: line.tail,
       extras: missing.page
-        ? { ...extrasOf(event, element, dataType), pid: missing.page.requestId, tm: String(timeMs) }
-        : extrasOf(event, element, dataType),
+        ? { ...extrasOf(event, element, dataType, query), pid: missing.page.requestId, tm: String(timeMs) }
+        : extrasOf(event, element, dataType, query),
     });
   });
 }
@@ -242,13 +261,18 @@ function missingDomain(run: Run, event: WireObject, dataType: DataType): Missing
 }
 
 /** Kept beside the line: rules match on xpath and query, and ads files of later formats show the OAID. */
-function extrasOf(event: WireObject, element: WireObject, dataType: DataType): Record<string, string> {
+function extrasOf(
+  event: WireObject,
+  element: WireObject,
+  dataType: DataType,
+  query: string | null,
+): Record<string, string> {
   const extras: Record<string, string> = {};
   if (dataType === 'action') {
-    keep(extras, 'q', event.q);
-    keep(extras, 'x', element.x);
+    keep(extras, 'q', query);
+    keep(extras, 'x', keptText(element.x));
   } else if (dataType === 'ads_track_activation') {
-    keep(extras, 'oaid', event.oaid);
+    keep(extras, 'oaid', keptText(event.oaid));
   }
   return extras;
 }
@@ -256,7 +280,11 @@ function extrasOf(event: WireObject, element: WireObject, dataType: DataType): R
 /** Far above any real xpath or query, and far below what would let one event fill the store. */
 const KEPT_WIDTH = 5_000;
 
-function keep(extras: Record<string, string>, name: string, value: unknown): void {
+function keptText(value: unknown): string | null {
   const text = readText(value);
-  if (text !== null) extras[name] = cutText(text, KEPT_WIDTH);
+  return text === null ? null : cutText(text, KEPT_WIDTH);
+}
+
+function keep(extras: Record<string, string>, name: string, text: string | null): void {
+  if (text !== null) extras[name] = text;
 }

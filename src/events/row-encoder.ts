@@ -14,6 +14,15 @@ export type OnCut = (dataType: DataType, column: string) => void;
 
 type BoundColumn = Column & { readonly source: Source };
 
+/** What was made of a column's value in the row before. */
+type KnownField = { readonly value: unknown; readonly text: string; readonly isCut: boolean };
+
+/**
+ * The fields of the row before, by column. Rows of one event repeat its outer values: without this, 5,000 elements beside one long
+ * value would read, check and escape that value 5,000 times.
+ */
+export type FieldMemo = Map<string, KnownField>;
+
 /** A line without its send time: head + 13 digits + tail. */
 export type OpenLine = { readonly head: string; readonly tail: string };
 
@@ -33,8 +42,8 @@ function bindColumns(dataType: DataType): BoundColumn[] {
   });
 }
 
-/** Encodes a row's line, ending with a line feed. */
-export function encodeLine(dataType: DataType, row: RowContext, onCut: OnCut): OpenLine {
+/** Encodes a row's line, ending with a line feed. `memo` is shared by the rows of one event, and by no others. */
+export function encodeLine(dataType: DataType, row: RowContext, onCut: OnCut, memo?: FieldMemo): OpenLine {
   let head = '';
   let text = '';
   let isFirst = true;
@@ -46,10 +55,25 @@ export function encodeLine(dataType: DataType, row: RowContext, onCut: OnCut): O
       head = text;
       text = '';
     } else if (value !== null && value !== undefined) {
-      text += encodeField(dataType, column, value, onCut);
+      text += memo ? knownField(dataType, column, value, onCut, memo) : encodeField(dataType, column, value, onCut);
     }
   }
   return { head, tail: `${text}\n` };
+}
+
+function knownField(dataType: DataType, column: BoundColumn, value: unknown, onCut: OnCut, memo: FieldMemo): string {
+  const known = memo.get(column.name);
+  if (known !== undefined && known.value === value) {
+    if (known.isCut) onCut(dataType, column.name);
+    return known.text;
+  }
+  let isCut = false;
+  const text = encodeField(dataType, column, value, (cutType, cutColumn) => {
+    isCut = true;
+    onCut(cutType, cutColumn);
+  });
+  memo.set(column.name, { value, text, isCut });
+  return text;
 }
 
 function encodeField(dataType: DataType, column: BoundColumn, value: unknown, onCut: OnCut): string {

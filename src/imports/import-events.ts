@@ -134,7 +134,9 @@ async function checkHour(options: ImportOptions, hour: Hour, line: NdjsonLine): 
     throw new AppError('hour_out_of_range', `${name} is past retention.`);
   await store.prepare(hour);
   const manifest = await catalog.manifests.newest(project.ai, hour);
-  if (reader.counts(hour, project.ai).kinds.length > 0 || (manifest?.packages.length ?? 0) > 0) {
+  // Rejected events make no rows: an import whose events all were refused can be mended and tried again.
+  const holdsRows = reader.counts(hour, project.ai).kinds.some(({ kind }) => kind !== 'rejected');
+  if (holdsRows || (manifest?.packages.length ?? 0) > 0) {
     throw new AppError('hour_holds_rows', `${name} holds rows already.`);
   }
 }

@@ -234,3 +234,31 @@ describe('decodePixel', () => {
     });
   });
 });
+
+describe('what decoding tells that it spent', () => {
+  const limits = { ...DEFAULT_WIRE_LIMITS, maxDecodedBytes: 1_000 };
+  const spentOn = (body: Buffer): number => {
+    let spentBytes = 0;
+    const request: WireBody = {
+      body,
+      compressCodec: undefined,
+      cryptCodec: undefined,
+      stm: undefined,
+      allowsLzString: true,
+    };
+    const spend = (bytes: number): number => (spentBytes += bytes);
+    try {
+      decodeBody(request, limits, spend);
+    } catch {
+      // refused: what it spent is asked all the same
+    }
+    return spentBytes;
+  };
+  const pack = (text: string): Buffer => Buffer.from(lzString.compressToUint8Array(text));
+
+  test('is the size of a body that is taken', () => assert.equal(spentOn(JSON_BODY), JSON_BODY.length));
+
+  test('is what came out of a body that is no JSON', () => assert.equal(spentOn(pack(' '.repeat(900))), 900));
+
+  test('is the bound where a body decodes past it', () => assert.ok(spentOn(pack(' '.repeat(5_000))) >= 1_000));
+});

@@ -22,6 +22,9 @@ export type DecodedBody = JsonElements & {
   readonly decodedBytes: number;
 };
 
+/** Told the bytes that each tried coding decoded to, also where the body is refused then: they are what it costs. */
+export type Spend = (decodedBytes: number) => void;
+
 type Failure = { readonly candidate: Candidate; readonly error: AppError };
 
 /**
@@ -29,7 +32,7 @@ type Failure = { readonly candidate: Candidate; readonly error: AppError };
  * @throws AppError too_large (wire bytes, decoded bytes, elements or values), too_deep, or undecodable_body with what was tried
  * and why it failed. The message never holds a piece of the body.
  */
-export function decodeBody(request: WireBody, limits: WireLimits): DecodedBody {
+export function decodeBody(request: WireBody, limits: WireLimits, spend: Spend = () => undefined): DecodedBody {
   const wireBytes = request.body.length;
   if (wireBytes > limits.maxBytes) {
     throw new AppError('too_large', `The body has ${wireBytes} bytes; at most ${limits.maxBytes} are taken.`);
@@ -39,14 +42,19 @@ export function decodeBody(request: WireBody, limits: WireLimits): DecodedBody {
   const failures: Failure[] = [];
   let budgetBytes = 2 * limits.maxDecodedBytes;
   for (const candidate of listCandidates(request)) {
+    let spentBytes = 0;
     try {
       const json = candidate.decode(limits.maxDecodedBytes);
-      budgetBytes -= json.length;
+      spentBytes = json.length;
       const elements = parseElements(json, limits);
       return { ...elements, coding: candidate.coding, decodedBytes: json.length };
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       failures.push({ candidate, error });
+      if (spentBytes === 0 && error.code === 'too_large') spentBytes = limits.maxDecodedBytes; // it came to the bound
+    } finally {
+      spend(spentBytes);
+      budgetBytes -= spentBytes;
     }
     if (budgetBytes <= 0) break;
   }
@@ -57,7 +65,7 @@ export function decodeBody(request: WireBody, limits: WireLimits): DecodedBody {
  * Decodes and parses the `data` of a pixel request, still percent-encoded as it stands in the query: JSON or LZ-String.
  * @throws AppError as `decodeBody`.
  */
-export function decodePixel(data: string, limits: WireLimits): DecodedBody {
+export function decodePixel(data: string, limits: WireLimits, spend?: Spend): DecodedBody {
   if (data.length > limits.maxBytes) {
     throw new AppError('too_large', `The query value has ${data.length} bytes; at most ${limits.maxBytes} are taken.`);
   }
@@ -65,6 +73,7 @@ export function decodePixel(data: string, limits: WireLimits): DecodedBody {
   return decodeBody(
     { body, compressCodec: undefined, cryptCodec: undefined, stm: undefined, allowsLzString: true },
     limits,
+    spend,
   );
 }
 
