@@ -7,7 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { COMMANDS } from './commands/commands.ts';
-import { commandHelp, programHelp } from './commands/help.ts';
+import { commandHelp, groupHelp, programHelp } from './commands/help.ts';
 import { parseOptions } from './config/parse-options.ts';
 import { AppError, ConfigurationError } from './errors/app-error.ts';
 
@@ -34,9 +34,14 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const command = COMMANDS.find(({ words }) => words.every((word, place) => args[place] === word));
   if (!command) {
-    console.error(
-      `tidegate: there is no command "${args.filter((word) => !word.startsWith('-')).join(' ')}"; see tidegate --help.`,
-    );
+    const words = args.filter((word) => !word.startsWith('-'));
+    const begun = COMMANDS.filter((one) => one.words.length > 1 && one.words[0] === words[0]);
+    if (begun.length > 0 && words.length === 1) {
+      const isHelp = args.length > 1;
+      (isHelp ? console.log : console.error)(groupHelp(begun));
+      return isHelp ? 0 : EXIT_USAGE;
+    }
+    console.error(`tidegate: there is no command "${words.join(' ')}"; see tidegate --help.`);
     return EXIT_USAGE;
   }
   const rest = args.slice(command.words.length);

@@ -78,7 +78,7 @@ describe('tidegate serve', { timeout: 60_000 }, () => {
     await writeFile(file, 'no folder');
     await assertRefuses(
       file,
-      /^The data directory .+ cannot be used: a file stands where a folder should be \(EEXIST\)\. .+\.$/,
+      /^The data directory .+ cannot be used: a file stands where a folder should be \(ENOTDIR\)\. .+\.$/,
     );
     await assertRefuses(
       join(file, 'data'),

@@ -34,6 +34,7 @@ const PATHS = [
   `/v3/${AI}/web/cstm`,
   `//v3/${AI}/web/cstm`, // from a configured host that ends with a slash
   `/v3/${AI}/wap/other`,
+  `http://api.example.test/v3/${AI}/web/pv`, // as a proxy asks
   `/v3/${AI}/minp/pv`,
   `/v2/${AI}/web/pv`,
   `/v2/${AI}/web/action/`,
@@ -140,7 +141,7 @@ test('CORS', async (t) => {
 test('GET / answers 200, or the Java SDK sends nothing', async (t) => {
   const server = await startTestServer(t);
   for (const method of ['GET', 'HEAD']) {
-    for (const path of ['/', '/?a=b']) {
+    for (const path of ['/', '/?a=b', '//']) {
       const answer = await send(server, { method, path });
       assert.equal(answer.status, 200, `${method} ${path}`);
       assert.equal(answer.text, method === 'GET' ? 'Tidegate\n' : '');
@@ -221,4 +222,14 @@ test('the address of a client', async (t) => {
       );
     });
   }
+});
+
+test('a body under XOR is read with the time of X-Timestamp where the query has none', async (t) => {
+  const server = await startTestServer(t);
+  const stm = HOUR_START_MS + 7;
+  const body = Buffer.from(JSON.stringify([page('mate')])).map((byte) => byte ^ (stm & 0xff));
+  const headers = { 'X-Crypt-Codec': '1', 'X-Timestamp': String(stm) };
+  const answer = await send(server, { path: `/v3/${AI}/harmonyos/pv`, body, headers });
+  assert.equal(answer.status, 200, answer.text);
+  onlyRow((await exportRows(server, HOUR)).page, { visitUserId: 'mate' });
 });

@@ -216,8 +216,8 @@ export const HOUR_GUARDS: readonly Guard[] = [
     name: 'import-into-rows',
     protects: 'S4: an import fills no hour that holds rows',
     file: 'src/imports/import-events.ts',
-    find: 'if (reader.counts(hour, project.ai).kinds.length > 0 || (manifest?.packages.length ?? 0) > 0) {',
-    replacement: 'if ((manifest?.packages.length ?? 0) > 0) {',
+    find: 'if (holdsRows || (manifest?.packages.length ?? 0) > 0) {',
+    replacement: 'if (!holdsRows && (manifest?.packages.length ?? 0) > 0) {',
     test: { file: 'src/imports/import-events.test.ts', name: 'importEvents refuses, and leaves nothing of' },
   },
   {

@@ -1,20 +1,17 @@
 /** The catalog of a data directory: what every process of this machine opens. */
 import { existsSync } from 'node:fs';
-import { access, constants, mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, constants } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AppError } from '../errors/app-error.ts';
 import { inDataDirectory } from '../errors/data-directory.ts';
-import { syncFolder } from '../lib/atomic-file.ts';
 import type { Clock } from '../lib/clock.ts';
+import { makeFolder } from '../lib/empty-folder.ts';
 import type { Catalog } from './catalog.ts';
 import { openCatalog } from './open-catalog.ts';
 
 /** Makes the data directory and opens its catalog. @throws AppError data_directory, and what openCatalog throws */
 export async function openDataCatalog(data: string, clock: Clock): Promise<Catalog> {
-  await inDataDirectory('The data directory', data, async () => {
-    const firstMade = await mkdir(data, { recursive: true, mode: 0o700 });
-    if (firstMade !== undefined) await syncFolder(dirname(firstMade));
-  });
+  await inDataDirectory('The data directory', data, () => makeFolder(data));
   return openIn(data, clock);
 }
 
@@ -53,7 +50,7 @@ export function backupListPath(folder: string): string {
 /** A server on a backup would change it, and one on the half of a copy would take it for all there is. */
 function refuseCopies(data: string): void {
   const refuse = (what: string): never => {
-    throw new AppError('data_directory', `${data} ${what}.`);
+    throw new AppError('data_directory', `The data directory ${data} ${what}.`);
   };
   if (existsSync(unfinishedRestorePath(data)))
     refuse('is the half of a restore that did not end; run tidegate restore again');

@@ -62,8 +62,8 @@ export class Collector {
   /** Takes a request if its path is the collector's. False when it is not; then nothing was done. */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     const [path, query] = splitUrl(request.url ?? '');
-    if (path === '/' && (request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS')) {
-      // The Java SDK sends nothing unless GET / answers 2xx.
+    if (/^\/+$/.test(path) && (request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS')) {
+      // The Java SDK sends nothing unless GET / answers 2xx; it asks for // when its api.host ends in a slash.
       if (request.method === 'OPTIONS') answerPreflight(request, response);
       else response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' }).end('Tidegate\n');
       return true;
@@ -109,7 +109,8 @@ export class Collector {
         body: body.bytes,
         compressCodec: headerText(request.headers['x-compress-codec']),
         cryptCodec: headerText(request.headers['x-crypt-codec']),
-        stm: rawQueryValue(query, 'stm'),
+        // The SDKs that use XOR say the same time in both places; a proxy may have taken the query off.
+        stm: rawQueryValue(query, 'stm') ?? headerText(request.headers['x-timestamp']),
         allowsLzString: endpoint.isWeb,
       };
       const decode = (spend: Spend): DecodedBody => decodeBody(wireBody, this.#options.wireLimits, spend);

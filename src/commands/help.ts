@@ -18,6 +18,12 @@ export function programHelp(commands: readonly Command[], version: string): stri
   ].join('\n');
 }
 
+/** The help of commands that begin with the same word. */
+export function groupHelp(commands: readonly Command[]): string {
+  const lines = commands.map(({ words, summary }) => `  tidegate ${words.join(' ')}\n      ${summary}`);
+  return ['Usage:', ...lines].join('\n');
+}
+
 /** One command's help. */
 export function commandHelp(command: Command): string {
   const usage = ['tidegate', ...command.words, '[OPTIONS]', ...(command.positionals ? [command.positionals] : [])].join(

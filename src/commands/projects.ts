@@ -9,7 +9,7 @@ import type { Project } from '../catalog/catalog.ts';
 import type { OptionValues } from '../config/parse-options.ts';
 import { AppError, ConfigurationError } from '../errors/app-error.ts';
 import { systemClock } from '../lib/clock.ts';
-import { openDataCatalog } from '../catalog/data-catalog.ts';
+import { openDataCatalog, openExistingCatalog } from '../catalog/data-catalog.ts';
 import type { Command } from './command.ts';
 
 const LETTERS_AND_DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -37,7 +37,7 @@ export const projectListCommand: Command = {
   summary: 'List the projects, without their secrets.',
   options: ['data', 'json'],
   run: async ({ options, print }) => {
-    const catalog = await openDataCatalog(options.text('data'), systemClock);
+    const catalog = await openExistingCatalog(options.text('data'), systemClock);
     const projects = await catalog.projects.list();
     await catalog.close();
     if (options.flag('json'))
@@ -60,7 +60,7 @@ export const projectShowCommand: Command = {
   options: ['data', 'ai', 'json'],
   required: ['ai'],
   run: async ({ options, print }) => {
-    const catalog = await openDataCatalog(options.text('data'), systemClock);
+    const catalog = await openExistingCatalog(options.text('data'), systemClock);
     const project = catalog.projects.findByAi(options.text('ai'));
     await catalog.close();
     if (!project) throw new AppError('unknown_project', `There is no project ${options.text('ai')}.`);

@@ -94,7 +94,8 @@ function addHandlers(server: Server, connections: OpenConnections, options: Http
       return;
     }
     try {
-      if (options.handleCollect?.(req, res, req.url ?? '/') === true) return;
+      req.url = withoutAuthority(req.url ?? '/');
+      if (options.handleCollect?.(req, res, req.url) === true) return;
     } catch (error) {
       options.logger.error({ err: error, requestId: req.headers[REQUEST_ID_HEADER] }, 'The collector threw.');
       endWithError(res, 500, 'internal', 'The server could not answer this request.');
@@ -112,6 +113,15 @@ function addHandlers(server: Server, connections: OpenConnections, options: Http
     if (connections.hasWholeRequest(socket)) socket.destroy();
     else answerClientError(error, socket, requestIds.next());
   });
+}
+
+/** Takes scheme and authority off a request target in absolute form, which proxies send (RFC 9112 §3.2.2). */
+function withoutAuthority(target: string): string {
+  if (target.startsWith('/')) return target;
+  const origin = /^https?:\/\/[^/?#]*/i.exec(target)?.[0];
+  if (origin === undefined) return target;
+  const rest = target.slice(origin.length);
+  return rest.startsWith('/') ? rest : `/${rest}`;
 }
 
 function endWithError(res: ServerResponse, status: number, code: ErrorCode, sentence: string): void {

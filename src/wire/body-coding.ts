@@ -21,7 +21,7 @@ export type WireBody = {
   readonly compressCodec: string | undefined;
   /** The header X-Crypt-Codec: 1 is XOR with the low byte of `stm`. */
   readonly cryptCodec: string | undefined;
-  /** The query value `stm` as it stands there. */
+  /** The query value `stm` as it stands there, or the header X-Timestamp where there is none. */
   readonly stm: string | undefined;
   /** Whether the path is one of the web SDK's (/web/ or /wap/), which sends LZ-String without a header. */
   readonly allowsLzString: boolean;

@@ -96,5 +96,8 @@ function takePlain(body: Buffer, maxDecodedBytes: number): Buffer {
 
 function undoXor(body: Buffer, key: number | undefined): Buffer {
   if (key !== undefined) return applyXor(body, key);
-  throw new AppError('undecodable_body', 'X-Crypt-Codec is 1 but the query has no stm of digits to undo it with');
+  throw new AppError(
+    'undecodable_body',
+    'X-Crypt-Codec is 1 but the query has no stm of digits to undo it with, nor is there an X-Timestamp',
+  );
 }
