@@ -1,6 +1,7 @@
 /** What `tidegate` says to words and directories that it cannot do anything with. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { temporaryFolder } from './helpers/temporary-folder.ts';
@@ -21,6 +22,32 @@ describe('the commands', () => {
     const { exitCode, stderr } = await runTidegate('project', 'delete');
     assert.equal(exitCode, 2);
     assert.match(stderr, /there is no command "project delete"; see tidegate --help/);
+  });
+
+  it('takes over the ids and keys that shipped apps and old scripts hold', async (t) => {
+    const folder = await temporaryFolder(t);
+    const data = join(folder, 'data');
+    await writeFile(join(folder, 'secret'), 'an old secret\n');
+    const keys = ['--ai', '0a1b2c3d4e5f6789', '--uid', 'Old1Uid2', '--client-id', 'old-public-key'];
+    const rest = ['--secret-file', join(folder, 'secret'), '--export-from', '2026-11-01T00:00:00+08:00', '--json'];
+    const created = await runTidegate('project', 'create', '--data', data, '--name', '商店', ...keys, ...rest);
+    assert.equal(created.exitCode, 0, created.stderr);
+    assert.deepEqual(JSON.parse(created.stdout), {
+      ai: '0a1b2c3d4e5f6789',
+      uid: 'Old1Uid2',
+      clientId: 'old-public-key',
+      secret: 'an old secret',
+      name: '商店',
+      exportEnabledAt: '2026-10-31T16:00:00.000Z',
+    });
+    const shown = await runTidegate('project', 'show', '--data', data, '--ai', '0a1b2c3d4e5f6789', '--json');
+    assert.equal(shown.stdout, created.stdout);
+    const twice = await runTidegate('project', 'create', '--data', data, '--name', 'Other', ...keys);
+    assert.equal(twice.exitCode, 1);
+    assert.match(twice.stderr, /0a1b2c3d4e5f6789|Old1Uid2|old-public-key/);
+    const wrong = await runTidegate('project', 'create', '--data', data, '--name', 'Other', '--uid', 'short');
+    assert.equal(wrong.exitCode, 2);
+    assert.match(wrong.stderr, /--uid: eight letters and digits/);
   });
 
   it('makes no directory for a command that only reads', async (t) => {
