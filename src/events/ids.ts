@@ -6,6 +6,7 @@
  * cannot run into each other. Ids use uncut values.
  */
 import { hash } from 'node:crypto';
+import { CanonicalWriter } from './canonical-bytes.ts';
 import type { DataType } from './data-types.ts';
 
 export const ROW_ID_BYTES = 16;
@@ -24,6 +25,17 @@ export function vstRequestId(ai: string, visitor: string, session: string): stri
 
 /** Makes the page's key from project, visitor, session and the page's client time: 13 digits and 10 hex digits. */
 export function pageRequestId(ai: string, visitor: string, session: string, timeMs: number): string {
+  const { last } = pageIds;
+  if (timeMs === last.timeMs && session === last.session && visitor === last.visitor && ai === last.ai) return last.id;
+  const id = derivePageRequestId(ai, visitor, session, timeMs);
+  pageIds.last = { ai, visitor, session, timeMs, id };
+  return id;
+}
+
+/** The events of a request mostly are of one page. */
+const pageIds = { last: { ai: '', visitor: '', session: '', timeMs: NaN, id: '' } };
+
+function derivePageRequestId(ai: string, visitor: string, session: string, timeMs: number): string {
   const folded = ((timeMs % TIME_MODULUS) + TIME_MODULUS) % TIME_MODULUS;
   return String(folded).padStart(13, '0') + digestHex('page', [ai, visitor, session, String(timeMs)]).slice(0, 10);
 }
@@ -43,9 +55,11 @@ export function pageRowId(requestId: string): Buffer {
   return rowId;
 }
 
-/** Hashes one wire event, given in canonical JSON: 64 hex digits. */
-export function eventDigest(ai: string, dataType: DataType, canonicalEvent: string): string {
-  return digestHex('event', [ai, dataType, canonicalEvent]);
+const canonical = new CanonicalWriter();
+
+/** Hashes one wire event in its canonical JSON: 64 hex digits. */
+export function eventDigest(ai: string, dataType: DataType, event: unknown): string {
+  return hash('sha256', canonical.write(`event\0${ai}\0${dataType}\0`, event), 'hex');
 }
 
 /**

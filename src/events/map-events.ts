@@ -9,7 +9,6 @@ import { dataTypeOf, ledgerLineOf, type LedgerLine } from './event-types.ts';
 import { ROW_FLAGS, type EventBatch, type EventRow, type Receipt } from './event-row.ts';
 import type { DataType } from './data-types.ts';
 import { AppError } from '../errors/app-error.ts';
-import { canonicalJson } from './canonical-json.ts';
 import { isWireObject, MAX_ACTION_ELEMENTS, rejectionOf } from './check-event.ts';
 import { pageRequestIdOf, type RowContext, type WireObject } from './column-sources.ts';
 import {
@@ -238,7 +237,7 @@ function rowIdentifier(
   const { ai } = run.request;
   if (dataType === 'visit') return () => visitRowId(vstRequestId(ai, visitor, session));
   if (dataType === 'page') return () => pageRowId(pageRequestId(ai, visitor, session, timeMs));
-  const digest = eventDigest(ai, dataType, canonicalJson(event));
+  const digest = eventDigest(ai, dataType, event);
   const occurrence = run.occurrences.get(digest) ?? 0;
   run.occurrences.set(digest, occurrence + 1);
   return (place) => eventRowId(digest, place, occurrence);

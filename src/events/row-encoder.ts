@@ -4,7 +4,7 @@
  * The line is left open at the send time, which is not known yet (event-row.ts). Called for every row that comes in, so the
  * columns are looked up once, when the module's tables are built, and not by name for each row.
  */
-import { csvField, plainDecimal } from './csv.ts';
+import { csvField, isPlainField, plainDecimal } from './csv.ts';
 import { COLUMN_SOURCES, SEND_TIME, type RowContext, type Source } from './column-sources.ts';
 import { columnsOf, type Column, type DataType } from './data-types.ts';
 import { cutText, readInteger, readMap, readNumber, readText } from './wire-value.ts';
@@ -79,6 +79,7 @@ function knownField(dataType: DataType, column: BoundColumn, value: unknown, onC
 function encodeField(dataType: DataType, column: BoundColumn, value: unknown, onCut: OnCut): string {
   switch (column.type) {
     case 'string': {
+      if (isPlainField(value, column.width)) return value;
       const whole = readText(value) ?? '';
       // An IPv6 address is longer than the column was made for, and half an address is worse than a long one.
       if (column.width === undefined || column.name === 'ip') return csvField(whole);
