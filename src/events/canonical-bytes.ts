@@ -55,7 +55,10 @@ export class CanonicalWriter {
     for (let place = 0; place < keys.length; place += 1) {
       const prefix = prefixes[place]!;
       this.#reserve(prefix.length);
-      for (const byte of prefix) this.#bytes[this.#at++] = byte;
+      const bytes = this.#bytes;
+      const at = this.#at;
+      for (let from = 0; from < prefix.length; from += 1) bytes[at + from] = prefix[from]!;
+      this.#at = at + prefix.length;
       this.#value(object[keys[place]!]);
     }
     this.#byte(0x7d);
@@ -80,7 +83,10 @@ export class CanonicalWriter {
 
   #ascii(text: string): void {
     this.#reserve(text.length);
-    for (let place = 0; place < text.length; place += 1) this.#bytes[this.#at++] = text.charCodeAt(place);
+    const bytes = this.#bytes;
+    const at = this.#at;
+    for (let place = 0; place < text.length; place += 1) bytes[at + place] = text.charCodeAt(place);
+    this.#at = at + text.length;
   }
 
   #encode(text: string): void {
