@@ -62,6 +62,14 @@ describe('HourLog with damaged files', () => {
     await store.close();
   });
 
+  it('fails the hour of a segment whose header names another hour, by which the keys for the next were chosen', async (t) => {
+    const { store, segment } = await openWithFrames(t);
+    await flipByte(segment, 8);
+    await store.seal(addHours(HOUR, 1));
+    await assert.rejects(store.prepare(HOUR), { code: 'store_corrupt', message: /damaged at byte 8: its hour/ });
+    await store.close();
+  });
+
   it('cuts a torn tail, which was never acknowledged', async (t) => {
     const { store, reader, segment } = await openWithFrames(t);
     await truncate(segment, (await stat(segment)).size - 1);
