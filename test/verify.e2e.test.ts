@@ -160,6 +160,11 @@ test('verify of a data directory whose catalog was changed by hand', async (t) =
       [/Entry 3 of .* is out of sequence/, /is FINISHED and has no manifest/],
     ],
     [
+      'a manifest whose entry has been cut off the end of the log',
+      'PRAGMA foreign_keys = OFF; DELETE FROM publication WHERE seq = (SELECT max(seq) FROM publication)',
+      [/has a manifest and no entry in the log/],
+    ],
+    [
       'a log that begins late',
       `DELETE FROM package WHERE hour = (SELECT hour FROM publication WHERE seq = 1);
        DELETE FROM manifest WHERE hour = (SELECT hour FROM publication WHERE seq = 1);

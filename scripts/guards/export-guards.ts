@@ -116,8 +116,8 @@ export const EXPORT_GUARDS: readonly Guard[] = [
     name: 'lease-time',
     protects: 'a task is not taken from a worker whose lease has not ended',
     file: 'src/catalog/task-table.ts',
-    find: "    .where('claimable_at_ms', '<=', nowMs)\n",
-    replacement: "    .where('claimable_at_ms', 'is not', null)\n",
+    find: "row('claimable_at_ms', '>', nowMs + MAX_WAIT_MS)",
+    replacement: "row('claimable_at_ms', '>', nowMs)",
     test: { file: 'src/catalog/task-table.test.ts', name: 'hands over a task whose lease has ended' },
   },
   {

@@ -14,11 +14,12 @@
 import { basename, join } from 'node:path';
 import { formatUtcHour, type Hour } from '../events/hour.ts';
 import { AppError } from '../errors/app-error.ts';
-import { isThere, readFileIfThere } from '../lib/atomic-file.ts';
+import { isThere } from '../lib/atomic-file.ts';
 import { waitFor } from '../lib/clock.ts';
+import { isSystemError } from '../lib/system-error.ts';
 import type { FileSum } from '../lib/file-copy.ts';
 import { readFormat } from '../store/hour-log/hour-log.ts';
-import { HourLogReader, type ReadyHour } from '../store/hour-log/hour-log-reader.ts';
+import { HourLogReader, readReady } from '../store/hour-log/hour-log-reader.ts';
 import {
   fencePath,
   formatPath,
@@ -60,6 +61,11 @@ export async function copyHourLog(data: string, backup: BackupWriter): Promise<r
     for (const run of commit.hours.flatMap(({ runs }) => runs)) await backup.tryKeep(join(importFolder(LOG, id), run));
     await backup.tryKeep(importCommitPath(LOG, id));
   }
+  for (const { id, runs, fault } of new HourLogReader(root).damagedImports()) {
+    for (const run of runs) await backup.tryKeep(join(importFolder(LOG, id), run));
+    await backup.tryKeep(importCommitPath(LOG, id));
+    faults.push(fault.message);
+  }
   return faults;
 }
 
@@ -69,7 +75,7 @@ async function copyHour(root: string, hour: Hour, backup: BackupWriter): Promise
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     if (!(await isThere(hourFolder(root, hour)))) return []; // past retention since the hours were listed
     const missing = await tryHour(root, hour, backup).catch((error: unknown) => {
-      if (error instanceof SyntaxError) return undefined;
+      if (isSystemError(error, 'store_corrupt')) return undefined;
       throw error;
     });
     if (missing === undefined) return copyAsItIs(root, hour, backup);
@@ -93,13 +99,13 @@ async function copyAsItIs(root: string, hour: Hour, backup: BackupWriter): Promi
     const path = join(hourFolder(LOG, hour), name);
     await (name.endsWith(SEGMENT_SUFFIX) ? backup.tryCopy(path) : backup.tryKeep(path));
   }
-  return [`The hour ${formatUtcHour(hour)} (UTC) is damaged: its seal.json or ready.json is no JSON.`];
+  return [`The hour ${formatUtcHour(hour)} (UTC) is damaged: its seal.json or ready.json cannot be read.`];
 }
 
 /** Copies an hour and returns which of the files that must be in the copy are not. */
 async function tryHour(root: string, hour: Hour, backup: BackupWriter): Promise<readonly string[]> {
   const seal = await readSeal(root, hour);
-  const ready = (await readJson(readyPath(root, hour))) as ReadyHour | undefined;
+  const ready = readReady(root, hour);
   const folder = hourFolder(LOG, hour);
   const missing: string[] = [];
   const keep = async (name: string): Promise<void> => {
@@ -130,9 +136,4 @@ async function takeSegment(backup: BackupWriter, path: string): Promise<FileSum 
     (await backup.tryCopy(path + SEGMENT_SUFFIX)) ??
     (await backup.tryKeep(path + RUN_SUFFIX))
   );
-}
-
-async function readJson(path: string): Promise<unknown> {
-  const bytes = await readFileIfThere(path);
-  return bytes && (JSON.parse(bytes.toString()) as unknown);
 }

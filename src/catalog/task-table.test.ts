@@ -63,6 +63,18 @@ describe('SqlTaskTable: making tasks', () => {
 });
 
 describe('SqlTaskTable: claiming', () => {
+  test('gives a task at once that a clock an hour ahead has claimed or given back, when the clock is right again', async (t) => {
+    const { catalog, ai } = await openWithProject(t);
+    await catalog.tasks.ensure(ai, hoursFrom(NEW_YEAR, 1), NEW_YEAR_MS);
+    const ahead = { ...NOW, nowMs: NEW_YEAR_MS + 3_600_000 };
+    assert.ok(await catalog.tasks.claim(ahead));
+    const task = await catalog.tasks.claim(NOW);
+    assert.equal(task?.ai, ai);
+    await catalog.tasks.retryLater(task, ahead.nowMs, 'The disk is full.');
+    assert.ok(await catalog.tasks.claim(NOW));
+    assert.equal(await catalog.tasks.claim(NOW), undefined);
+  });
+
   test('gives the oldest hour first, with an attempt counted and a lease of its own', async (t) => {
     const { catalog, ai } = await openWithProject(t);
     await catalog.tasks.ensure(ai, hoursFrom(NEW_YEAR, 2), NEW_YEAR_MS);

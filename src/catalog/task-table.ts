@@ -15,6 +15,11 @@ import type { ClaimedTask, ExportTask, TaskStatus, TaskTable } from './catalog.t
 
 /** Rows of one insert and hours of one list, well below the 32,766 parameters of a statement. */
 const CHUNK_HOURS = 1_000;
+/**
+ * No lease and no pause is as long. A task that says so was claimed or given back by a clock that was ahead and has been set
+ * right since; to wait until the true time has come there would hold the hour up for as long.
+ */
+const MAX_WAIT_MS = 90_000;
 
 const TASK_COLUMNS = ['ai', 'hour', 'status', 'attempts', 'run_at_ms as runAtMs', 'error'] as const;
 
@@ -202,7 +207,7 @@ async function findDue(reader: CatalogReader, { nowMs, ai, hours }: TaskClaim): 
   let due = reader
     .selectFrom('task')
     .select(TASK_COLUMNS)
-    .where('claimable_at_ms', '<=', nowMs)
+    .where((row) => row.or([row('claimable_at_ms', '<=', nowMs), row('claimable_at_ms', '>', nowMs + MAX_WAIT_MS)]))
     .orderBy('hour')
     .orderBy('ai')
     .limit(1);

@@ -14,7 +14,7 @@ import {
   findEntryFault,
   findManifestFault,
 } from '../catalog/public-manifest.ts';
-import { formatBeijingHour, hourFromInteger, type HourRange } from '../events/hour.ts';
+import { addHours, formatBeijingHour, hourFromInteger, type HourRange } from '../events/hour.ts';
 import type { PackageReader } from '../packages/package-store.ts';
 import { noCounts, type Findings, type VerifiedCounts } from './findings.ts';
 import { findLedgerFaults } from './ledger.ts';
@@ -73,6 +73,10 @@ async function verifyHours(options: VerifyStoresOptions, ai: string, counts: Ver
   for (const { hour, revision } of revisions) {
     const manifest = await catalog.manifests.read(ai, hour, revision);
     if (manifest) await verifyManifest(options, manifest, { counts, checked });
+    else if (await isListed(catalog, { ai, hour, revision }))
+      findings.fault(
+        `Hour ${formatBeijingHour(hour)} of ${ai}, revision ${revision} has a manifest and no entry in the log.`,
+      );
   }
   const oldestKept = revisions[0]?.hour;
   for (const { hour, status, error } of tasks) {
@@ -82,6 +86,15 @@ async function verifyHours(options: VerifyStoresOptions, ai: string, counts: Ver
     if (status === 'finished' && oldestKept !== undefined && hour > oldestKept && !hoursWithManifest.has(hour))
       findings.fault(`${name} is FINISHED and has no manifest.`);
   }
+}
+
+/** Says whether a revision has a manifest still: retention may have deleted it since they were listed. */
+async function isListed(
+  { manifests }: Pick<Catalog, 'manifests'>,
+  { ai, hour, revision }: Pick<Manifest, 'ai' | 'hour' | 'revision'>,
+): Promise<boolean> {
+  const kept = await manifests.listRevisions(ai, { from: hour, until: addHours(hour, 1) });
+  return kept.some((listed) => listed.revision === revision);
 }
 
 /** What is gathered over all hours of a project. `checked` holds the packages that an older revision has listed already. */

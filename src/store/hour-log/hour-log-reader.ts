@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RecordKind } from '../../events/event-row.ts';
-import { addHours, type Hour } from '../../events/hour.ts';
+import { addHours, parseUtcHour, type Hour } from '../../events/hour.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { isSystemError } from '../../lib/system-error.ts';
 import type { HourCounts, HourReader, KindCount, ReceiptCount, RowBatch } from '../hour-store.ts';
@@ -15,9 +15,10 @@ import {
   importFolder,
   importsFolder,
   readyPath,
-  shortPath,
+  RUN_SUFFIX,
 } from './layout.ts';
 import { mergeRows } from './merge.ts';
+import { hasExactly, isCount, isListOf, isText, parseCheckedJson } from './checked-json.ts';
 import type { RunGroup } from './run-format.ts';
 import { openCursors, readRun, type IndexedRun, type RunCursor } from './run-reader.ts';
 
@@ -31,6 +32,8 @@ export type ImportCommit = {
   readonly hours: readonly { readonly hour: Hour; readonly runs: readonly string[] }[];
 };
 
+/** How many characters of an import's run name its hour. */
+const UTC_HOUR_DIGITS = 12;
 /** What reading a run that is damaged, missing or of a newer program fails with. */
 const DAMAGE_CODES = ['store_corrupt', 'format_too_new'];
 
@@ -75,14 +78,13 @@ export class HourLogReader implements HourReader {
    */
   #tailCursors(hour: Hour, ai: string, kind: RecordKind): readonly RunCursor[] {
     if (!existsSync(readyPath(this.#root, hour))) return [];
-    return this.runPaths(hour).flatMap((path) => {
+    return this.#tailRunPaths(hour).flatMap((path) => {
       try {
         const run = [readRun(path)];
         for (const cursor of openCursors(run, ai, kind, 'tail')) readThrough(cursor);
         return openCursors(run, ai, kind, 'tail');
       } catch (error) {
-        if (!DAMAGE_CODES.some((code) => isSystemError(error, code))) throw error;
-        this.#onTailFault(error instanceof Error ? error.message : String(error));
+        this.#reportTailFault(error);
         return [];
       }
     });
@@ -90,7 +92,9 @@ export class HourLogReader implements HourReader {
 
   /** Lists the runs that count for a prepared hour, imported ones last. @throws AppError store_corrupt when it is not prepared */
   runPaths(hour: Hour): readonly string[] {
-    const ready = readJson(readyPath(this.#root, hour)) as ReadyHour | undefined;
+    const ready = readReady(this.#root, hour);
+    for (const { fault } of this.damagedImports().filter(({ runs }) => runs.some((run) => hourOfRun(run) === hour)))
+      throw fault;
     const imported = this.committedImports().flatMap(({ id, commit }) =>
       commit.hours
         .filter((entry) => entry.hour === hour)
@@ -101,22 +105,63 @@ export class HourLogReader implements HourReader {
     return [...(ready?.runs ?? []).map((run) => join(hourFolder(this.#root, hour), run)), ...imported];
   }
 
-  /** Lists the imports that count, oldest first. */
+  /** Lists the imports that count, oldest first. Those whose commit is damaged are left out: they fail their hours, and no other. */
   committedImports(): readonly { readonly id: string; readonly commit: ImportCommit }[] {
-    let ids: readonly string[];
+    return this.#importIds().flatMap((id) => {
+      const commit = this.#readCommit(id);
+      return commit && !(commit instanceof AppError) ? [{ id, commit }] : [];
+    });
+  }
+
+  /** Lists the imports whose commit cannot be read, with the runs in their folders, whose names say for which hours they were. */
+  damagedImports(): readonly { readonly id: string; readonly runs: readonly string[]; readonly fault: AppError }[] {
+    return this.#importIds().flatMap((id) => {
+      const fault = this.#readCommit(id);
+      if (!(fault instanceof AppError)) return [];
+      const runs = readdirSync(importFolder(this.#root, id)).filter((name) => name.endsWith(RUN_SUFFIX));
+      return [{ id, runs, fault }];
+    });
+  }
+
+  #readCommit(id: string): ImportCommit | AppError | undefined {
     try {
-      ids = readdirSync(importsFolder(this.#root))
+      return readJson(importCommitPath(this.#root, id), isCommit);
+    } catch (error) {
+      if (error instanceof AppError) return error;
+      throw error;
+    }
+  }
+
+  #importIds(): readonly string[] {
+    try {
+      return readdirSync(importsFolder(this.#root))
         .filter((name) => IMPORT_ID.test(name))
         .sort();
     } catch (error) {
       if (isSystemError(error, 'ENOENT')) return [];
       throw error;
     }
-    return ids.flatMap((id) => {
-      const commit = readJson(importCommitPath(this.#root, id)) as ImportCommit | undefined;
-      return commit ? [{ id, commit }] : [];
-    });
   }
+
+  /** As `runPaths`; none when the lists that name them are damaged, which is reported. */
+  #tailRunPaths(hour: Hour): readonly string[] {
+    try {
+      return this.runPaths(hour);
+    } catch (error) {
+      this.#reportTailFault(error);
+      return [];
+    }
+  }
+
+  #reportTailFault(error: unknown): void {
+    if (!DAMAGE_CODES.some((code) => isSystemError(error, code))) throw error;
+    this.#onTailFault(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Gives the hour of a run of an import, by its name. */
+export function hourOfRun(run: string): Hour | undefined {
+  return parseUtcHour(run.slice(0, UTC_HOUR_DIGITS));
 }
 
 /** Reads a cursor to its end, which checks every checksum. */
@@ -149,14 +194,29 @@ function addReceipt(
   receipts.set(receipt.line, total);
 }
 
+/** Reads which runs a prepared hour has; undefined when it is not prepared. @throws AppError store_corrupt */
+export function readReady(root: string, hour: Hour): ReadyHour | undefined {
+  return readJson(readyPath(root, hour), isReady);
+}
+
+function isReady(value: object): value is ReadyHour {
+  return hasExactly(value, 'version', 'runs') && isListOf(value.runs, isText);
+}
+
+function isCommit(value: object): value is ImportCommit {
+  return hasExactly(value, 'version', 'ai', 'hours') && isText(value.ai) && isListOf(value.hours, isCommittedHour);
+}
+
+function isCommittedHour(value: unknown): boolean {
+  return hasExactly(value, 'hour', 'runs') && isCount(value.hour) && isListOf(value.runs, isText);
+}
+
 /** Reads a small JSON file of our own; undefined when it is not there. */
-function readJson(path: string): unknown {
+function readJson<Value extends object>(path: string, isValue: (value: object) => value is Value): Value | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as unknown;
+    return parseCheckedJson(readFileSync(path, 'utf8'), path, isValue);
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined;
-    if (error instanceof SyntaxError)
-      throw new AppError('store_corrupt', `The file ${shortPath(path)} is damaged: it is no JSON.`, { cause: error });
     throw error;
   }
 }

@@ -62,6 +62,14 @@ describe('HourLog with damaged files', () => {
     await store.close();
   });
 
+  it('fails the hour of a segment whose header names another hour, by which the keys for the next were chosen', async (t) => {
+    const { store, segment } = await openWithFrames(t);
+    await flipByte(segment, 8);
+    await store.seal(addHours(HOUR, 1));
+    await assert.rejects(store.prepare(HOUR), { code: 'store_corrupt', message: /damaged at byte 8: its hour/ });
+    await store.close();
+  });
+
   it('cuts a torn tail, which was never acknowledged', async (t) => {
     const { store, reader, segment } = await openWithFrames(t);
     await truncate(segment, (await stat(segment)).size - 1);
@@ -93,6 +101,65 @@ describe('HourLog with damaged files', () => {
       await store.close();
     });
   }
+
+  for (const [what, damage] of [
+    ['damaged', (seal: string) => writeFile(seal, '{"version":1,"sdgments":[]}\n')],
+    ['gone', (seal: string) => rm(seal)],
+  ] as const) {
+    it(`fails an hour whose seal is of no use, being ${what}, deletes nothing of it, and goes on with the others`, async (t) => {
+      const { root, store, reader, segment, clock } = await openWithFrames(t);
+      await store.seal(addHours(HOUR, 2));
+      await store.close();
+      const sealed = join(root, 'hours', '202611230400', 'seal.json');
+      const text = await readFile(sealed);
+      await damage(sealed);
+      const again = await HourLog.open({ root, clock, jobs: storeJobsInPlace });
+      assert.equal(again.sealedUntil, addHours(HOUR, 2));
+      await assert.rejects(again.prepare(HOUR), { code: 'store_corrupt', message: /202611230400\/seal\.json is / });
+      await again.prepare(addHours(HOUR, 1));
+      await stat(segment);
+      await writeFile(sealed, text);
+      await again.prepare(HOUR);
+      assert.equal(readLines(reader, HOUR, 'ai').length, 3);
+      await again.close();
+    });
+  }
+
+  it('lets the next hour go on without the tail of an hour whose list of runs is damaged', async (t) => {
+    const { root, store } = await openWithFrames(t);
+    await store.seal(addHours(HOUR, 2));
+    await store.prepare(HOUR);
+    await store.prepare(addHours(HOUR, 1));
+    await writeFile(join(root, 'hours', '202611230400', 'ready.json'), '{"version":1,"suns":[]}\n');
+    const faults: string[] = [];
+    const telling = new HourLogReader(root, (message) => faults.push(message));
+    assert.throws(() => readLines(telling, HOUR, 'ai'), { code: 'store_corrupt', message: /ready\.json is damaged/ });
+    assert.equal(readLines(telling, addHours(HOUR, 1), 'ai').length, 0);
+    await store.close();
+  });
+
+  for (const code of ['format_too_new', 'EIO']) {
+    it(`lets the next hour go on when the hour before cannot be sorted for ${code}`, async (t) => {
+      const { root, store, clock } = await openWithFrames(t);
+      await store.seal(addHours(HOUR, 2));
+      await store.close();
+      const sortSegment = (): Promise<void> => Promise.reject(Object.assign(new Error('It cannot be read.'), { code }));
+      const again = await HourLog.open({ root, clock, jobs: { ...storeJobsInPlace, sortSegment } });
+      await assert.rejects(again.prepare(HOUR), { code });
+      await again.prepare(addHours(HOUR, 1));
+      await again.close();
+    });
+  }
+
+  it('opens no log that has hours and no format.json', async (t) => {
+    const { root, store, clock } = await openWithFrames(t);
+    await store.close();
+    await rm(join(root, 'format.json'));
+    await assert.rejects(HourLog.open({ root, clock, jobs: storeJobsInPlace }), {
+      code: 'store_corrupt',
+      message: /format\.json is missing/,
+    });
+  });
 
   it('seals an hour although a run of it is damaged, and fails that hour alone', async (t) => {
     const { store, segment } = await openWithFrames(t);

@@ -18,7 +18,7 @@ import { readFileIfThere, syncFolder, writeFileAtomic, writeFileOnce } from '../
 import type { Clock } from '../../lib/clock.ts';
 import { isSystemError } from '../../lib/system-error.ts';
 import type { HourStore } from '../hour-store.ts';
-import { HourLogReader, type ReadyHour } from './hour-log-reader.ts';
+import { HourLogReader, hourOfRun, type ReadyHour } from './hour-log-reader.ts';
 import {
   fencePath,
   formatPath,
@@ -34,8 +34,9 @@ import {
   SEGMENT_SUFFIX,
   shortPath,
 } from './layout.ts';
+import { buildCheckedJson, hasExactly, isCount, parseCheckedJson } from './checked-json.ts';
 import { BatchEncoder, BatchTooLargeError } from './record-codec.ts';
-import { measureSegment, readSeal, sealHour } from './seal.ts';
+import { listSegments, measureSegment, readSeal, sealHour } from './seal.ts';
 import { SegmentAppender } from './segment-appender.ts';
 import type { StoreJobs } from './store-jobs.ts';
 
@@ -94,7 +95,8 @@ export class HourLog implements HourStore {
     const firstMade = await mkdir(root, { recursive: true, mode: 0o700 });
     if (firstMade !== undefined) await syncFolder(dirname(firstMade));
     const fresh: Format = { version: FORMAT_VERSION, firstHour: hourOf(clock.nowMs()) };
-    if (!existsSync(formatPath(root))) await writeFileOnce(formatPath(root), `${JSON.stringify(fresh)}\n`);
+    const isUsed = existsSync(hoursFolder(root)); // looked for first: it is made after the file, maybe by another process now
+    if (!isUsed && !existsSync(formatPath(root))) await writeFileOnce(formatPath(root), buildCheckedJson(fresh));
     const format = await readFormat(root);
     await mkdir(hoursFolder(root), { recursive: true, mode: 0o700 });
     await mkdir(importsFolder(root), { recursive: true, mode: 0o700 });
@@ -152,6 +154,11 @@ export class HourLog implements HourStore {
       if (commit.hours.every((entry) => isPast(entry.hour)))
         await rm(importFolder(root, id), { recursive: true, force: true });
     }
+    for (const { id, runs } of new HourLogReader(root).damagedImports()) {
+      const hours = runs.map(hourOfRun);
+      if (hours.every((candidate) => candidate !== undefined && isPast(candidate)))
+        await rm(importFolder(root, id), { recursive: true, force: true });
+    }
   }
 
   fault(): string | undefined {
@@ -189,7 +196,7 @@ export class HourLog implements HourStore {
     const before = addHours(hour, -1);
     if (!existsSync(sealPath(this.#options.root, before))) return;
     await this.#prepareOnce(before).catch((error: unknown) => {
-      if (!isSystemError(error, 'store_corrupt')) throw error; // by its code: an error of a worker thread has lost its class
+      if (!isLastingDamage(error)) throw error;
     });
   }
 
@@ -207,7 +214,10 @@ export class HourLog implements HourStore {
     await this.#earlySorts;
     const folder = hourFolder(root, hour);
     const runs: string[] = [];
-    // No seal: an hour before the log began, or one that was passed over. No collector ever wrote to it.
+    // No seal: an hour before the log began, or one that was passed over. No collector ever wrote to it; but if one did, the seal
+    // has gone, and without it nothing can be told to count.
+    if (!seal && (existsSync(fencePath(root, hour)) || (await listSegments(folder)).length > 0))
+      throw new AppError('store_corrupt', `The file ${shortPath(sealPath(root, hour))} is missing.`);
     if (!seal && (await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined)
       await syncFolder(hoursFolder(root));
     await Promise.all(
@@ -230,7 +240,7 @@ export class HourLog implements HourStore {
     const runPaths = runs.map((run) => join(folder, run));
     const completed = await jobs.completeRuns({ runPaths, folder, prefix: 'completed' }, this.#closing.signal);
     const ready: ReadyHour = { version: 1, runs: [...runs, ...completed] };
-    await writeFileAtomic(readyPath(root, hour), `${JSON.stringify(ready)}\n`);
+    await writeFileAtomic(readyPath(root, hour), buildCheckedJson(ready));
     // What the seal does not count, and segments whose run outlived a crash between its rename and their deletion.
     for (const entry of await listFolder(folder)) {
       if (entry.endsWith(SEGMENT_SUFFIX) || entry.endsWith('.tmp'))
@@ -239,10 +249,28 @@ export class HourLog implements HourStore {
   }
 }
 
+/** What a file that cannot be read any more is refused with. By its code: an error of a worker thread has lost its class. */
+const DAMAGE_CODES = [
+  'store_corrupt',
+  'format_too_new',
+  'EIO',
+  'EISDIR',
+  'ENOTDIR',
+  'EACCES',
+  'EPERM',
+  'EBADMSG',
+  'EUCLEAN',
+];
+
+function isLastingDamage(error: unknown): boolean {
+  return DAMAGE_CODES.some((code) => isSystemError(error, code));
+}
+
 /** Reads the version of a log and the hour in which it began. @throws AppError format_too_new, store_corrupt */
 export async function readFormat(root: string): Promise<Format> {
-  const format = parseFormat((await readFileIfThere(formatPath(root)))?.toString() ?? '');
-  if (!format) throw new AppError('store_corrupt', 'The file hour-log/format.json is missing or damaged.');
+  const bytes = await readFileIfThere(formatPath(root));
+  if (!bytes) throw new AppError('store_corrupt', 'The file hour-log/format.json is missing.');
+  const format = parseCheckedJson(bytes.toString(), formatPath(root), isFormat);
   if (format.version <= FORMAT_VERSION) return format;
   throw new AppError(
     'format_too_new',
@@ -250,19 +278,18 @@ export async function readFormat(root: string): Promise<Format> {
   );
 }
 
-function parseFormat(text: string): Format | undefined {
-  try {
-    return JSON.parse(text) as Format;
-  } catch {
-    return undefined;
-  }
+/** A newer version may say more, and is refused for its version. */
+function isFormat(value: object): value is Format {
+  if ('version' in value && isCount(value.version) && Number(value.version) > FORMAT_VERSION) return true;
+  return hasExactly(value, 'version', 'firstHour') && isCount(value.version) && isCount(value.firstHour);
 }
 
 /** Finds the end of the sealed hours: every hour from the log's first on is sealed one by one. */
 async function findSealedUntil(root: string, firstHour: Hour): Promise<Hour> {
   let until = firstHour;
   for (const hour of await listHours(root)) {
-    if (hour >= until && existsSync(fencePath(root, hour)) && (await readSeal(root, hour))) until = addHours(hour, 1);
+    if (hour >= until && existsSync(fencePath(root, hour)) && existsSync(sealPath(root, hour)))
+      until = addHours(hour, 1);
   }
   return until;
 }

@@ -47,6 +47,22 @@ describe('ImportWriter', () => {
     assert.equal(reader.committedImports().length, 1);
     assert.equal(readLines(reader, PAST_HOUR, 'ai').length, 1);
   });
+
+  it('fails its own hours only when its commit is damaged', async (t) => {
+    const root = await newLog(t);
+    const reader = new HourLogReader(root);
+    await (await beginImport(root)).commit();
+    const [{ id } = { id: '' }] = reader.committedImports();
+    await writeFile(join(root, 'imports', id, 'commit.json'), '{"version":1,"ai":"ai","iours":[]}\n');
+    const clock = new FakeClock(HOUR_START_MS + HOUR_MS);
+    const log = await HourLog.open({ root, clock, jobs: storeJobsInPlace });
+    await log.seal(hourOf(clock.nowMs()));
+    await log.prepare(hourOf(HOUR_START_MS));
+    assert.throws(() => reader.runPaths(PAST_HOUR), { code: 'store_corrupt', message: /commit\.json is damaged/ });
+    assert.deepEqual(reader.runPaths(hourOf(HOUR_START_MS)), []);
+    assert.deepEqual(readLines(reader, hourOf(HOUR_START_MS), 'ai'), []);
+    await log.close();
+  });
 });
 
 describe('the lock of imports', () => {

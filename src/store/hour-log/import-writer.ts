@@ -14,6 +14,7 @@ import { crc32 } from 'node:zlib';
 import type { EventBatch } from '../../events/event-row.ts';
 import { formatUtcHour, hourOf, type Hour } from '../../events/hour.ts';
 import { syncFolder, writeFileAtomic } from '../../lib/atomic-file.ts';
+import { buildCheckedJson } from './checked-json.ts';
 import type { ImportCommit } from './hour-log-reader.ts';
 import { importCommitPath, importFolder, importsFolder, RUN_SUFFIX, SEGMENT_SUFFIX } from './layout.ts';
 import { BatchEncoder, buildFrameHeader } from './record-codec.ts';
@@ -88,7 +89,7 @@ export class ImportWriter {
       hours.push({ hour, runs: [...runs, ...completed] });
     }
     const commit: ImportCommit = { version: 1, ai, hours };
-    await writeFileAtomic(importCommitPath(root, this.#id), `${JSON.stringify(commit)}\n`);
+    await writeFileAtomic(importCommitPath(root, this.#id), buildCheckedJson(commit));
   }
 
   /** Forgets the import. Only before `commit`. */

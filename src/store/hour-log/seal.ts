@@ -13,8 +13,9 @@ import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../errors/app-error.ts';
 import type { Hour } from '../../events/hour.ts';
-import { readFileIfThere, syncFolder, writeFileOnce } from '../../lib/atomic-file.ts';
+import { isThere, readFileIfThere, syncFolder, writeFileOnce } from '../../lib/atomic-file.ts';
 import { isSystemError } from '../../lib/system-error.ts';
+import { buildCheckedJson, hasExactly, isCount, isListOf, isText, parseCheckedJson } from './checked-json.ts';
 import {
   fencePath,
   hourFolder,
@@ -36,15 +37,24 @@ const UNREADABLE_CODES: readonly string[] = ['store_corrupt', 'format_too_new'];
 export type SealedSegment = { readonly name: string; readonly bytes: number; readonly damage?: string };
 export type Seal = { readonly version: 1; readonly segments: readonly SealedSegment[] };
 
-/** Reads an hour's seal; undefined when the hour is not sealed. */
+/** Reads an hour's seal; undefined when the hour is not sealed. @throws AppError store_corrupt */
 export async function readSeal(root: string, hour: Hour): Promise<Seal | undefined> {
   const bytes = await readFileIfThere(sealPath(root, hour));
-  return bytes ? (JSON.parse(bytes.toString()) as Seal) : undefined;
+  return bytes && parseCheckedJson(bytes.toString(), sealPath(root, hour), isSeal);
+}
+
+function isSeal(value: object): value is Seal {
+  return hasExactly(value, 'version', 'segments') && isListOf(value.segments, isSealedSegment);
+}
+
+function isSealedSegment(value: unknown): boolean {
+  if (!hasExactly(value, 'name', 'bytes') && !hasExactly(value, 'name', 'bytes', 'damage')) return false;
+  return isText(value.name) && isCount(value.bytes) && ['undefined', 'string'].includes(typeof value.damage);
 }
 
 /** Seals an hour; does nothing when it is sealed already. Durable when it returns. */
 export async function sealHour(root: string, hour: Hour): Promise<void> {
-  if (await readSeal(root, hour)) return;
+  if (await isThere(sealPath(root, hour))) return; // not read: one that is damaged fails its hour, and no other
   const folder = hourFolder(root, hour);
   if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await syncFolder(hoursFolder(root));
   await writeFileOnce(fencePath(root, hour), '');
@@ -53,7 +63,7 @@ export async function sealHour(root: string, hour: Hour): Promise<void> {
   const segments: SealedSegment[] = [];
   for (const name of names) segments.push(await measureSegment(folder, name, hour));
   const seal: Seal = { version: 1, segments };
-  await writeFileOnce(sealPath(root, hour), `${JSON.stringify(seal)}\n`);
+  await writeFileOnce(sealPath(root, hour), buildCheckedJson(seal));
 }
 
 /**

@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib';
 import { refuseNewerFile } from './file-version.ts';
 import { shortPath } from './layout.ts';
 import { AppError } from '../../errors/app-error.ts';
-import { hourEndMs, hourStartMs, type Hour } from '../../events/hour.ts';
+import { hourEndMs, hourOf, hourStartMs, type Hour } from '../../events/hour.ts';
 import { BODY_HEADER_BYTES, FRAME_HEADER_BYTES } from './record-codec.ts';
 
 /** Eight bytes that begin every segment: what it is and the version of its format. */
@@ -73,6 +73,9 @@ export function* batchesOf(bytes: Buffer, confirmedBytes: number, path: string):
     const end = frameEnd(confirmed, at);
     if (end === undefined) throw corrupt(path, at);
     const sendTimeMs = bytes.readDoubleLE(at + FRAME_HEADER_BYTES);
+    // No checksum covers the hour of the header, and by it the keys for the next hour are chosen.
+    if (hourOf(sendTimeMs) !== bytes.readUInt32LE(SEGMENT_HOUR_OFFSET))
+      throw corrupt(path, SEGMENT_HOUR_OFFSET, 'its hour');
     for (let start = at + FRAME_HEADER_BYTES + BODY_HEADER_BYTES; start < end;) {
       const batchEnd = start + 4 + bytes.readUInt32LE(start);
       if (batchEnd > end) throw corrupt(path, start);
@@ -83,9 +86,9 @@ export function* batchesOf(bytes: Buffer, confirmedBytes: number, path: string):
   }
 }
 
-function corrupt(path: string, at: number): AppError {
+function corrupt(path: string, at: number, what = 'its checksum'): AppError {
   return new AppError(
     'store_corrupt',
-    `The segment ${shortPath(path)} is damaged at byte ${at}: its checksum does not fit.`,
+    `The segment ${shortPath(path)} is damaged at byte ${at}: ${what} does not fit.`,
   );
 }
