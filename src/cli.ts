@@ -10,6 +10,7 @@ import { COMMANDS } from './commands/commands.ts';
 import { commandHelp, groupHelp, programHelp } from './commands/help.ts';
 import { parseOptions } from './config/parse-options.ts';
 import { AppError, ConfigurationError } from './errors/app-error.ts';
+import { describeFault } from './lib/system-error.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -88,6 +89,10 @@ function tell(error: unknown): number {
   }
   if (error instanceof AppError) {
     console.error(`tidegate: ${error.message} ${error.advice}`);
+    return EXIT_FAILED;
+  }
+  if (error instanceof Error && 'syscall' in error) {
+    console.error(`tidegate: ${describeFault(error)}. Mend that and run the command again.`);
     return EXIT_FAILED;
   }
   console.error('tidegate: something went wrong that should not:', error);

@@ -35,7 +35,8 @@ export class CanonicalWriter {
 
   #value(value: unknown): void {
     if (typeof value === 'string') this.#string(value);
-    else if (typeof value !== 'object' || value === null) this.#ascii(value === undefined ? 'null' : JSON.stringify(value));
+    else if (typeof value !== 'object' || value === null)
+      this.#ascii(value === undefined ? 'null' : JSON.stringify(value));
     else if (Array.isArray(value)) this.#array(value);
     else this.#object(value as Readonly<Record<string, unknown>>);
   }

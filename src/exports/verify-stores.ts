@@ -78,6 +78,9 @@ async function verifyHours(options: VerifyStoresOptions, ai: string, counts: Ver
         `Hour ${formatBeijingHour(hour)} of ${ai}, revision ${revision} has a manifest and no entry in the log.`,
       );
   }
+  const finished = tasks.filter(({ status }) => status === 'finished').length;
+  if (finished > 0 && revisions.length === 0)
+    findings.note(`${finished} hours of ${ai} are FINISHED and none has a manifest: all past retention, or deleted.`);
   const oldestKept = revisions[0]?.hour;
   for (const { hour, status, error } of tasks) {
     const name = `Hour ${formatBeijingHour(hour)} of ${ai}`;

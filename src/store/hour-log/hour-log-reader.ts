@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RecordKind } from '../../events/event-row.ts';
-import { addHours, parseUtcHour, type Hour } from '../../events/hour.ts';
+import { addHours, formatUtcHour, parseUtcHour, type Hour } from '../../events/hour.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { isSystemError } from '../../lib/system-error.ts';
 import type { HourCounts, HourReader, KindCount, ReceiptCount, RowBatch } from '../hour-store.ts';
@@ -16,6 +16,7 @@ import {
   importsFolder,
   readyPath,
   RUN_SUFFIX,
+  sealPath,
 } from './layout.ts';
 import { mergeRows } from './merge.ts';
 import { hasExactly, isCount, isListOf, isText, parseCheckedJson } from './checked-json.ts';
@@ -77,7 +78,11 @@ export class HourLogReader implements HourReader {
    * is found before any of it is used, and left out: one hour's damage holds up no other.
    */
   #tailCursors(hour: Hour, ai: string, kind: RecordKind): readonly RunCursor[] {
-    if (!existsSync(readyPath(this.#root, hour))) return [];
+    if (!existsSync(readyPath(this.#root, hour))) {
+      if (existsSync(sealPath(this.#root, hour)))
+        this.#onTailFault(`Hour ${formatUtcHour(hour)} (UTC) is not prepared.`);
+      return [];
+    }
     return this.#tailRunPaths(hour).flatMap((path) => {
       try {
         const run = [readRun(path)];

@@ -7,7 +7,7 @@
  * unfinished imports left behind.
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../errors/app-error.ts';
@@ -58,12 +58,21 @@ function anotherRuns(path: string, owner?: string): AppError {
   return new AppError('store_unavailable', message);
 }
 
+/** Says whether a process has ended and its parent has not looked yet; in a container without an init nobody ever does. */
+function isZombie(pid: number): boolean {
+  try {
+    return /^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false; // no Linux
+  }
+}
+
 function isRunning(owner: string): boolean {
   const pid = parseInt(owner);
   if (!(pid > 0) || pid === process.pid) return owner === OWNER;
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     return isSystemError(error, 'EPERM');
   }

@@ -9,6 +9,7 @@ import { eventBatch, HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
 import { addHours, HOUR_MS, hourOf } from '../../events/hour.ts';
+import { waitUntil } from '../../../test/helpers/wait-until.ts';
 import { HourLog } from './hour-log.ts';
 import { HourLogReader } from './hour-log-reader.ts';
 import { lockImports } from './import-lock.ts';
@@ -80,6 +81,16 @@ describe('the lock of imports', () => {
     await writeFile(join(root, 'imports', 'lock-1'), String(gone.pid));
     const taken = await Promise.allSettled([lockImports(root), lockImports(root), lockImports(root)]);
     assert.equal(taken.filter(({ status }) => status === 'fulfilled').length, 1);
+  });
+
+  it('is taken over from a process that has ended and that nobody has looked at', async (t) => {
+    const root = await newLog(t);
+    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    t.after(() => parent.kill('SIGKILL'));
+    const [pid] = (await once(parent.stdout.setEncoding('utf8'), 'data')) as [string];
+    await writeFile(join(root, 'imports', 'lock-1'), pid.trim());
+    const lock = await waitUntil('the lock is taken over', () => lockImports(root).catch(() => undefined));
+    await lock[Symbol.asyncDispose]();
   });
 
   it('is taken over from a process that is gone, once', async (t) => {
