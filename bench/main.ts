@@ -14,12 +14,22 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { PUBLISHED_FOLDER, Recorder, writeResult } from './measure/results.ts';
 import { Stage } from './measure/stage.ts';
+import { measureClose } from './parts/close.ts';
+import { measureDownload } from './parts/download.ts';
+import { measureGrowth } from './parts/growth.ts';
 import { measureIngest } from './parts/ingest.ts';
+import { measureLife } from './parts/life.ts';
+import { measurePoll } from './parts/poll.ts';
 import type { Part, Size } from './parts/part.ts';
 import { setUpPeers } from './set-up.ts';
 
 const PARTS: Readonly<Record<string, Part>> = {
   ingest: measureIngest,
+  close: measureClose,
+  life: measureLife,
+  download: measureDownload,
+  poll: measurePoll,
+  growth: measureGrowth,
 };
 
 const UNPUBLISHED_FOLDER = join(import.meta.dirname, '..', '.cache', 'bench');

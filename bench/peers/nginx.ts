@@ -25,7 +25,7 @@ export async function startNginx({ stage, cores, serves }: NginxOptions): Promis
     `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
 events { worker_connections 1024; }
 http {
-  access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; client_max_body_size 8m;
+  access_log off; sendfile on; keepalive_requests 100000000; client_max_body_size 8m;
   client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder};
   uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
   server { listen 127.0.0.1:${port} backlog=1024; location / { ${location} } }

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { openDataCatalog } from '../../src/catalog/data-catalog.ts';
 import type { Project } from '../../src/catalog/catalog.ts';
 import { ExportClient, getToken } from '../../src/client/export-client.ts';
-import { HOUR_MS } from '../../src/events/hour.ts';
 import { systemClock, waitFor } from '../../src/lib/clock.ts';
 import type { ServerConfig } from '../../src/system.ts';
 import { cpuSecondsOf } from '../measure/process-figures.ts';
@@ -47,7 +46,7 @@ export async function startTidegate(options: TidegateOptions): Promise<Tidegate>
   };
 }
 
-/** The project of the benchmarks with this place; its hours can be exported from a month before an instant on. */
+/** The project of the benchmarks with this place; its hours can be exported from an instant on. */
 export function benchProject(place: number, fromMs: number): Project {
   return {
     ai: place.toString(16).padStart(16, 'b'),
@@ -55,8 +54,8 @@ export function benchProject(place: number, fromMs: number): Project {
     clientId: `bench-client-${place}`,
     secret: 'a secret of the benchmark',
     name: `Shop ${place}`,
-    exportEnabledAtMs: fromMs - 30 * 24 * HOUR_MS,
-    createdAtMs: fromMs - 30 * 24 * HOUR_MS,
+    exportEnabledAtMs: fromMs,
+    createdAtMs: fromMs,
   };
 }
 
