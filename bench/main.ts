@@ -5,14 +5,16 @@
  *   npm run bench -- ingest close       these parts
  *   npm run bench -- --rounds 3         fewer rounds than 5
  *   npm run bench -- --small            that everything runs, in small; its figures mean nothing
- *   npm run bench -- --quick            under two minutes: ratios, compared with bench/baseline.json
+ *   npm run bench -- --quick            under two minutes: ratios, compared with bench/baseline.json; ends with 1 when one is worse
+ *   npm run bench -- --quick --keep     keeps them there instead
  *
  * Figures go to bench/results/ and from there into docs/performance.md; those of --small and --quick to .cache/bench/.
  * Ctrl-C ends what was started.
  */
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { PUBLISHED_FOLDER, Recorder, writeResult } from './measure/results.ts';
+import { PUBLISHED_FOLDER, Recorder, writeResult, type PartResult } from './measure/results.ts';
 import { Stage } from './measure/stage.ts';
 import { measureClose } from './parts/close.ts';
 import { measureDownload } from './parts/download.ts';
@@ -21,6 +23,7 @@ import { measureIngest } from './parts/ingest.ts';
 import { measureLife } from './parts/life.ts';
 import { measurePoll } from './parts/poll.ts';
 import type { Part, Size } from './parts/part.ts';
+import { compareWithBaseline, writeBaseline } from './quick.ts';
 import { setUpPeers } from './set-up.ts';
 
 const PARTS: Readonly<Record<string, Part>> = {
@@ -32,8 +35,10 @@ const PARTS: Readonly<Record<string, Part>> = {
   growth: measureGrowth,
 };
 
+/** What a short run leaves out: it takes too long, or needs a database. */
+const NOT_QUICK = ['growth'];
 const UNPUBLISHED_FOLDER = join(import.meta.dirname, '..', '.cache', 'bench');
-const ROUNDS: Readonly<Record<Size, number>> = { full: 5, small: 1, quick: 3 };
+const ROUNDS: Readonly<Record<Size, number>> = { full: 5, small: 1, quick: 2 };
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -41,6 +46,7 @@ const { values: flags, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     small: { type: 'boolean', default: false },
     rounds: { type: 'string' },
+    keep: { type: 'boolean', default: false },
     rows: { type: 'string' },
   },
 });
@@ -64,11 +70,27 @@ async function main(): Promise<void> {
     throw new Error(`There is no part ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}.`);
   setUpPeers();
   const size: Size = flags.quick ? 'quick' : flags.small ? 'small' : 'full';
-  const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
-  for (const name of names) await runPart(name, size);
+  const names = positionals.length > 0 ? positionals : partsOf(size);
+  const results: PartResult[] = [];
+  for (const name of names) results.push(await runPart(name, size));
+  if (size === 'full' && flags.rows === undefined) writeDocs();
+  if (size !== 'quick') return;
+  if (flags.keep) writeBaseline(results);
+  else if (compareWithBaseline(results, console.log) > 0) process.exitCode = 1;
 }
 
-async function runPart(name: string, size: Size): Promise<void> {
+/** Puts the new figures into docs/performance.md. */
+function writeDocs(): void {
+  const script = join(import.meta.dirname, '..', 'scripts', 'docs.ts');
+  const { status } = spawnSync(process.execPath, [script], { stdio: 'inherit' });
+  if (status !== 0) throw new Error('docs/performance.md could not be written; run node scripts/docs.ts.');
+}
+
+function partsOf(size: Size): readonly string[] {
+  return Object.keys(PARTS).filter((name) => size !== 'quick' || !NOT_QUICK.includes(name));
+}
+
+async function runPart(name: string, size: Size): Promise<PartResult> {
   console.error(`bench: ${name}`);
   const recorder = new Recorder();
   const rounds = flags.rounds === undefined ? ROUNDS[size] : Number(flags.rounds);
@@ -79,6 +101,7 @@ async function runPart(name: string, size: Size): Promise<void> {
   await end();
   const isPublished = size === 'full' && flags.rows === undefined;
   const command = ['npm run bench --', name, ...process.argv.slice(2).filter((arg) => arg.startsWith('--'))].join(' ');
-  const path = writeResult(isPublished ? PUBLISHED_FOLDER : UNPUBLISHED_FOLDER, recorder.result(name, command));
-  console.error(`bench: ${path}`);
+  const result = recorder.result(name, command);
+  console.error(`bench: ${writeResult(isPublished ? PUBLISHED_FOLDER : UNPUBLISHED_FOLDER, result)}`);
+  return result;
 }

@@ -21,7 +21,7 @@ export function describeMachine(): Machine {
     processor: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
     memoryGigabytes: Math.round(totalmem() / 1024 ** 3),
-    system: `${system}, Linux ${release()}`,
+    system: `${system}, Linux ${/^[\d.]+/.exec(release())?.[0] ?? ''}`,
     node: process.version,
     commit: commitOf(),
     loadBefore: Math.round(loadavg()[0]! * 100) / 100,

@@ -1,4 +1,4 @@
-/** Medians and spread of what several rounds have measured, and ratios of two contestants round by round. */
+/** Medians and spread of what several rounds have measured. */
 import type { Measurement } from './results.ts';
 
 /** The middle of several rounds, and the least and the most that one of them showed. */
@@ -44,18 +44,4 @@ export function spreadOfFigure(
 ): Spread | undefined {
   const values = [...figuresByRound(measurements, chosen, figure).values()];
   return values.length === 0 ? undefined : spreadOf(values);
-}
-
-/** Divides one figure by another in each round that has both, so that what slows a whole round falls out. */
-export function ratioOf(
-  measurements: readonly Measurement[],
-  above: Chosen & { readonly figure: string },
-  below: Chosen & { readonly figure: string },
-): Spread | undefined {
-  const divisors = figuresByRound(measurements, below, below.figure);
-  const ratios = [...figuresByRound(measurements, above, above.figure)].flatMap(([round, value]) => {
-    const divisor = divisors.get(round);
-    return divisor === undefined || divisor === 0 ? [] : [value / divisor];
-  });
-  return ratios.length === 0 ? undefined : spreadOf(ratios);
 }

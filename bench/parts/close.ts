@@ -35,7 +35,7 @@ const CASES: Readonly<Record<Size, readonly Case[]>> = {
     { rows: 50_000, traffic: 'action' },
     { rows: 50_000, traffic: 'mixed' },
   ],
-  quick: [{ rows: 200_000, traffic: 'action' }],
+  quick: [{ rows: 100_000, traffic: 'action' }],
 };
 
 /** The gzip that each of ours has. */

@@ -33,7 +33,7 @@ const CONNECTION_COUNTS = [1, 4, 16, 64, 256];
 const MIDDLE: Case = { events: 20, connections: 64 };
 const PROJECT = benchProject(0, systemClock.nowMs());
 const BODIES = 400;
-const WARM_UP_SECONDS = 2;
+const WARM_UP_SECONDS: Readonly<Record<Size, number>> = { full: 5, small: 2, quick: 2 };
 
 const PLANS: Readonly<Record<Size, Plan>> = {
   full: {
@@ -50,7 +50,7 @@ const PLANS: Readonly<Record<Size, Plan>> = {
     twoCollectors: true,
     seconds: 1,
   },
-  quick: { cases: [MIDDLE], storeCases: [MIDDLE], peers: ['fastify'], twoCollectors: false, seconds: 3 },
+  quick: { cases: [MIDDLE], storeCases: [MIDDLE], peers: ['fastify'], twoCollectors: false, seconds: 2 },
 };
 
 /** Measures every contestant in each of its cases, one contestant after the other in each round. */
@@ -64,14 +64,14 @@ export async function measureIngest({ stage, recorder, size, rounds }: PartConte
       const server = await start(own);
       const { client } = coresOf(1);
       const load = { stage: own, server, method: 'POST', path: pathOf(), headers: JSON_BODY, cores: client } as const;
-      await runWrk({ ...load, bodies: bodies(20), connections: 16, seconds: WARM_UP_SECONDS });
+      await runWrk({ ...load, bodies: bodies(20), connections: 16, seconds: WARM_UP_SECONDS[size] });
       let fullRate: number | undefined;
       for (const { events, connections } of cases) {
         const figures = await measure({ ...load, bodies: bodies(events), connections, seconds: plan.seconds }, events);
-        recorder.add({ round, contestant: name, case: { events, connections }, figures });
+        recorder.add({ round, contestant: name, case: { events, connections, rate: 'full' }, figures });
         if (events === MIDDLE.events && connections === MIDDLE.connections) fullRate = figures.requestsPerSecond;
       }
-      if (name === 'tidegate' && fullRate !== undefined) {
+      if (name === 'tidegate' && size !== 'quick' && fullRate !== undefined) {
         const { events, connections } = MIDDLE;
         // A connection waits twice as long as its share of the full rate would have it take.
         const waitMs = Math.round((2000 * connections) / fullRate);
