@@ -116,9 +116,11 @@ async function preparePeers(
   };
   const floors = {
     'igzip -1': floorOf(shell(`igzip -1 -c ${finished} > ${out}`), shell(`cat ${finished} > ${out}`)),
-    'zlib (pigz -1 -p1)': shell(`pigz -1 -p1 -c ${finished} > ${out}`),
-    'gzip -1': shell(`gzip -1 -c ${finished} > ${out}`),
-    [`pigz -1 -p${cpus().length}`]: shell(`pigz -1 -p${cpus().length} -c ${finished} > ${out}`),
+    ...(size !== 'quick' && {
+      'zlib (pigz -1 -p1)': shell(`pigz -1 -p1 -c ${finished} > ${out}`),
+      'gzip -1': shell(`gzip -1 -c ${finished} > ${out}`),
+      [`pigz -1 -p${cpus().length}`]: shell(`pigz -1 -p${cpus().length} -c ${finished} > ${out}`),
+    }),
   };
   // The mix is many tables in one, which the others would have to tell apart first.
   if (traffic === 'mixed') return floors;
