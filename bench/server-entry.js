@@ -1,13 +1,13 @@
-// The built server as a process of its own, with a clock that the benchmark sets by a file. Plain JavaScript over dist/, so that
+// The built server as a process of its own, with a clock that the benchmark sets ahead. Plain JavaScript over dist/, so that
 // what is measured is what is installed, without the memory of Node's TypeScript support.
-import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { openServer } from '../dist/system.js';
 
-const { data, clockFile, changes } = JSON.parse(process.argv[2] ?? '{}');
+const { data, aheadMs = 0, changes } = JSON.parse(process.argv[2] ?? '{}');
+let offsetMs = aheadMs;
 const server = await openServer({
   data,
-  clock: { nowMs: () => Number(readFileSync(clockFile, 'latin1')) },
+  clock: { nowMs: () => Date.now() + offsetMs },
   logger: pino({ level: 'error' }),
   listen: { host: '127.0.0.1', port: 0 },
   collectors: 1,
@@ -27,4 +27,8 @@ const server = await openServer({
   ...changes,
 });
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.on('SIGTERM', () => server.close().then(() => process.kill(process.pid, 'SIGKILL')));
+process.on('message', (message) => {
+  offsetMs = message.aheadMs;
+});
 process.send({ port: server.port, pid: process.pid });

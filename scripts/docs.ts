@@ -1,13 +1,14 @@
 /**
- * Writes the parts of docs/ that are made from tables in src/.
+ * Writes the parts of docs/ that are made from tables in src/ and from the figures in bench/results/.
  *
  *   node scripts/docs.ts            writes them
  *   node scripts/docs.ts --check    writes nothing; names the files that are out of date and ends with 1
  *
- * Two files are made whole: docs/errors.md and docs/configuration.md. Other files have blocks between two comments,
- * `<!-- made by scripts/docs.ts: NAME -->` and `<!-- end -->`; what stands around them is written by hand.
+ * Made whole are docs/errors.md, docs/configuration.md and the graphs in docs/performance/. Other files have blocks between two
+ * comments, `<!-- made by scripts/docs.ts: NAME -->` and `<!-- end -->`; what stands around them is written by hand.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { performanceBlocks, performanceGraphs } from '../bench/page/performance-page.ts';
 import type { Command } from '../src/commands/command.ts';
 import { COMMANDS } from '../src/commands/commands.ts';
 import { environmentName, OPTION_TABLE, type OptionName, type OptionSpec } from '../src/config/option-table.ts';
@@ -22,12 +23,14 @@ const NOTICE = '<!-- made by scripts/docs.ts; change the table that it is made f
 const WHOLE_FILES: Readonly<Record<string, () => string>> = {
   'docs/errors.md': errorsPage,
   'docs/configuration.md': configurationPage,
+  ...performanceGraphs(),
 };
 
 const BLOCKS: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   'docs/wire-codings.md': { 'wire limits': wireLimits },
   'docs/package-format.md': { columns: columnTables },
   'docs/api.md': { 'http limits': httpLimits },
+  'docs/performance.md': performanceBlocks(),
 };
 
 /** A file of docs/ as it should be, and whether it is. */
@@ -211,8 +214,12 @@ function thousands(count: number): string {
 
 if (import.meta.main) {
   const stale = renderDocs().filter((doc) => !doc.isFresh);
-  if (!process.argv.includes('--check')) for (const { path, text } of stale) writeFileSync(new URL(path, ROOT), text);
-  else if (stale.length > 0) {
+  if (!process.argv.includes('--check')) {
+    for (const { path, text } of stale) {
+      mkdirSync(new URL('.', new URL(path, ROOT)), { recursive: true });
+      writeFileSync(new URL(path, ROOT), text);
+    }
+  } else if (stale.length > 0) {
     console.error(`Out of date: ${stale.map(({ path }) => path).join(', ')}. Run: node scripts/docs.ts`);
     process.exit(1);
   }

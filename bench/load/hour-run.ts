@@ -1,0 +1,96 @@
+/** Fills an hour of a server, and closes it: the two things that most parts measure. */
+import type { Project } from '../../src/catalog/catalog.ts';
+import type { ExportAnswer } from '../../src/client/export-client.ts';
+import { formatBeijingHour, hourOf, HOUR_MS } from '../../src/events/hour.ts';
+import { waitFor } from '../../src/lib/clock.ts';
+import type { ServerConfig } from '../../src/system.ts';
+import { cpuSecondsOf, peakMegabytesOf, resetPeakMemory } from '../measure/process-figures.ts';
+import { Stage } from '../measure/stage.ts';
+import { clientOf, newData, startTidegate, waitUntilQuiet, type Tidegate } from '../peers/tidegate.ts';
+import { HOUR_START_MS, type HourTraffic } from './hour-traffic.ts';
+import { postRequests } from './post-requests.ts';
+
+/** The server's clock when events come, and when it is quiet before the hour's end. */
+const ARRIVAL_MS = HOUR_START_MS + 60_000;
+const BEFORE_END_MS = 2_000;
+const POLL_MS = 20;
+
+export type PhaseFigures = {
+  readonly wallSeconds: number;
+  /** Of the server alone. */
+  readonly cpuSeconds: number;
+  readonly peakMegabytes: number;
+};
+
+/** Fills an hour and gives the data directory, on which no server works any more. */
+export async function fillHour(stage: Stage, traffic: HourTraffic): Promise<{ data: string; figures: PhaseFigures }> {
+  const own = new Stage();
+  const end = stage.add(() => own.close());
+  const data = await newData(stage, traffic.projects);
+  const server = await startTidegate({ stage: own, data, nowMs: ARRIVAL_MS });
+  const figures = await sendAll(server, traffic);
+  await end();
+  return { data, figures };
+}
+
+/** Sends the requests to a server, and waits until it has sorted what it can before the hour's end. */
+export async function sendAll(server: Tidegate, { requests }: HourTraffic): Promise<PhaseFigures> {
+  const cpuBefore = cpuSecondsOf(server.pid);
+  const startMs = performance.now();
+  await postRequests(server.baseUrl, requests);
+  const wallSeconds = (performance.now() - startMs) / 1000;
+  await waitUntilQuiet(server.pid);
+  return { wallSeconds, cpuSeconds: cpuSecondsOf(server.pid) - cpuBefore, peakMegabytes: peakMegabytesOf(server.pid) };
+}
+
+/** Starts a server on a filled hour, shortly before the hour's end, and waits until it is quiet. */
+export async function startBeforeEnd(
+  stage: Stage,
+  data: string,
+  { cores, changes }: { readonly cores?: string; readonly changes?: Partial<ServerConfig> } = {},
+): Promise<Tidegate> {
+  const options = {
+    stage,
+    data,
+    nowMs: ARRIVAL_MS,
+    ...(cores !== undefined && { cores }),
+    ...(changes && { changes }),
+  };
+  const server = await startTidegate(options);
+  await waitUntilQuiet(server.pid);
+  return server;
+}
+
+/** Lets the hour of a server end, and measures from there until every project's packages can be downloaded. */
+export async function closeHour(
+  server: Tidegate,
+  projects: readonly Project[],
+): Promise<PhaseFigures & { readonly links: readonly string[] }> {
+  const clients = await Promise.all(projects.map(async (project) => (await clientOf(server, project)).client));
+  const date = formatBeijingHour(hourOf(HOUR_START_MS));
+  const endMs = HOUR_START_MS + HOUR_MS;
+  resetPeakMemory(server.pid);
+  const cpuBefore = cpuSecondsOf(server.pid);
+  server.setClock(endMs - BEFORE_END_MS);
+  await waitFor(BEFORE_END_MS - (server.nowMs() - (endMs - BEFORE_END_MS)));
+  const links: string[] = [];
+  for (const client of clients) {
+    let answer = await client.exportWholeHour({ date });
+    while (!isFinished(answer)) {
+      await waitFor(POLL_MS);
+      answer = await client.exportWholeHour({ date });
+    }
+    links.push(...Object.values(answer.downloadLinks).flat());
+  }
+  return {
+    wallSeconds: (server.nowMs() - endMs) / 1000,
+    cpuSeconds: cpuSecondsOf(server.pid) - cpuBefore,
+    peakMegabytes: peakMegabytesOf(server.pid),
+    links,
+  };
+}
+
+function isFinished({ status, errorMsg }: ExportAnswer<unknown>): boolean {
+  if (status === 'ERROR') throw new Error(`The export failed: ${errorMsg}`);
+  return status === 'FINISHED';
+}

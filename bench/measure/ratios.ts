@@ -1,0 +1,146 @@
+/** The ratios that say how fast Tidegate is on any machine, and what each should reach. */
+import type { Measurement } from './results.ts';
+import { figuresByRound, spreadOf, type Chosen, type Spread } from './statistics.ts';
+
+export type Ratio = {
+  readonly part: string;
+  /** What it says, in words. */
+  readonly name: string;
+  readonly above: Chosen & { readonly figure: string };
+  /** Its case is that of `above`, unless it names one. */
+  readonly below: Chosen & { readonly figure: string };
+  readonly better: 'more' | 'less';
+  readonly goal?: number;
+};
+
+export type MeasuredRatio = {
+  readonly ratio: Ratio;
+  /** Names the case when a ratio has several. */
+  readonly caseName: string;
+  readonly spread: Spread;
+};
+
+const OURS = 'tidegate';
+const MIDDLE = { events: 20, connections: 64, rate: 'full' };
+
+function cpuOfIngest(peer: string, title: string, goal: number): Ratio {
+  const figure = 'eventsPerCpuSecond';
+  const above = { contestant: OURS, case: MIDDLE, figure };
+  const name = `events per CPU second, against ${title}`;
+  return { part: 'ingest', name, above, below: { contestant: peer, figure }, better: 'more', goal };
+}
+
+/** How many times as long another takes as our close. */
+function closeAgainst(peer: string, goal?: number): Ratio {
+  const figure = 'wallSeconds';
+  const above = { contestant: peer, case: { traffic: 'action' }, figure };
+  const name = `time of ${peer}, against the close`;
+  const below = { contestant: OURS, figure };
+  return { part: 'close', name, above, below, better: 'more', ...(goal !== undefined && { goal }) };
+}
+
+function growthOf(contestant: string, figure: string, name: string): Ratio {
+  const above = { contestant, case: { times: 16 }, figure };
+  return { part: 'growth', name, above, below: { contestant, case: { times: 1 }, figure }, better: 'less', goal: 1.2 };
+}
+
+export const RATIOS: readonly Ratio[] = [
+  {
+    part: 'ingest',
+    name: 'events a second, against Fastify that only parses',
+    above: { contestant: OURS, case: MIDDLE, figure: 'eventsPerSecond' },
+    below: { contestant: 'fastify', figure: 'eventsPerSecond' },
+    better: 'more',
+    goal: 0.6,
+  },
+  cpuOfIngest('postgres', 'PostgreSQL COPY', 3),
+  cpuOfIngest('duckdb', "DuckDB's appender", 1.5),
+  cpuOfIngest('chdb', 'chdb with fsync', 1.5),
+  {
+    part: 'close',
+    name: 'time of the close, against igzip -1 and copying the table',
+    above: { contestant: OURS, case: { traffic: 'action' }, figure: 'wallSeconds' },
+    below: { contestant: 'igzip -1', figure: 'floorSeconds' },
+    better: 'less',
+    goal: 1.6,
+  },
+  {
+    part: 'close',
+    name: 'time of the close with zlib, against zlib alone',
+    above: { contestant: 'tidegate, zlib', case: { traffic: 'action' }, figure: 'wallSeconds' },
+    below: { contestant: 'zlib (pigz -1 -p1)', figure: 'wallSeconds' },
+    better: 'less',
+    goal: 1.3,
+  },
+  closeAgainst('chdb OUTFILE gzip', 1.3),
+  closeAgainst('DuckDB COPY gzip', 10),
+  closeAgainst('sort | igzip -1'),
+  {
+    part: 'life',
+    name: 'time of an import, against gzip -1 of its table',
+    above: { contestant: 'tidegate import', figure: 'wallSeconds' },
+    below: { contestant: 'gzip -1', figure: 'wallSeconds' },
+    better: 'less',
+    goal: 6,
+  },
+  {
+    part: 'download',
+    name: 'bytes a second, against nginx',
+    above: { contestant: OURS, figure: 'megabytesPerSecond' },
+    below: { contestant: 'nginx', figure: 'megabytesPerSecond' },
+    better: 'more',
+    goal: 0.9,
+  },
+  {
+    part: 'poll',
+    name: 'day calls a second, against nginx with the answer as a file',
+    above: { contestant: OURS, figure: 'callsPerSecond' },
+    below: { contestant: 'nginx', figure: 'callsPerSecond' },
+    better: 'more',
+  },
+  growthOf(OURS, 'cpuMicrosPerRow', 'CPU time of a row, arrival to package, 16 times the rows against 1'),
+  growthOf(OURS, 'closeMicrosPerRow', 'time of the close for a row, 16 times the rows against 1'),
+  growthOf('tidegate import', 'microsPerRow', 'time of an import for a row, 16 times the rows against 1'),
+];
+
+/** Finds what each ratio of a part was, in every case that was measured. */
+export function measureRatios(part: string, measurements: readonly Measurement[]): readonly MeasuredRatio[] {
+  return RATIOS.filter((ratio) => ratio.part === part).flatMap((ratio) =>
+    casesOf(measurements, ratio.above).flatMap((asked) => {
+      const below = { ...ratio.below, case: ratio.below.case ?? asked };
+      const spread = ratioSpread(measurements, { ...ratio.above, case: asked }, below);
+      return spread === undefined ? [] : [{ ratio, caseName: caseName(asked), spread }];
+    }),
+  );
+}
+
+/** Divides one figure by another in each round that has both, so that what slows a whole round falls out. */
+function ratioSpread(
+  measurements: readonly Measurement[],
+  above: Chosen & { readonly figure: string },
+  below: Chosen & { readonly figure: string },
+): Spread | undefined {
+  const divisors = figuresByRound(measurements, below, below.figure);
+  const ratios = [...figuresByRound(measurements, above, above.figure)].flatMap(([round, value]) => {
+    const divisor = divisors.get(round);
+    return divisor === undefined || divisor === 0 ? [] : [value / divisor];
+  });
+  return ratios.length === 0 ? undefined : spreadOf(ratios);
+}
+
+/** Lists the cases that were measured of a contestant, each once, in the order of the run. */
+export function casesOf(measurements: readonly Measurement[], chosen: Chosen): readonly Measurement['case'][] {
+  const wanted = Object.entries(chosen.case ?? {});
+  const matching = measurements.filter(
+    (each) => each.contestant === chosen.contestant && wanted.every(([name, value]) => each.case[name] === value),
+  );
+  return [...new Map(matching.map((each) => [caseName(each.case), each.case])).values()];
+}
+
+/** Names a case: "events 20, connections 64". */
+export function caseName(asked: Measurement['case']): string {
+  return Object.entries(asked)
+    .filter(([name, value]) => !(name === 'rate' && value === 'full'))
+    .map(([name, value]) => `${name} ${typeof value === 'number' ? value.toLocaleString('en-US') : value}`)
+    .join(', ');
+}

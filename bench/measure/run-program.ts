@@ -1,0 +1,47 @@
+/** Runs a program and says how long it took, its CPU time and the most memory it held. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Stage } from './stage.ts';
+
+export type ProgramFigures = {
+  readonly wallSeconds: number;
+  readonly cpuSeconds: number;
+  /** Of the program's processes the one that held most. */
+  readonly peakMegabytes: number;
+};
+
+export type ProgramOptions = { readonly stage: Stage; readonly env?: NodeJS.ProcessEnv };
+
+/** Runs a line of shell. @throws Error with what it printed, when it fails */
+export function runShell(line: string, options: ProgramOptions): Promise<ProgramFigures> {
+  return runProgram('bash', ['-o', 'pipefail', '-c', line], options);
+}
+
+/** Runs a program to its end. @throws Error with what it printed, when it fails */
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  { stage, env }: ProgramOptions,
+): Promise<ProgramFigures> {
+  const figuresFile = join(tmpdir(), `tidegate-bench-time-${process.pid}`);
+  const startMs = performance.now();
+  // GNU time reads the whole of a finished process, which /proc can no longer tell.
+  const child = spawn('time', ['-f', '%U %S %M', '-o', figuresFile, program, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+    ...(env && { env: { ...process.env, ...env } }),
+  });
+  const end = stage.add(() => child.exitCode ?? process.kill(-child.pid!, 'SIGKILL'));
+  let errors = '';
+  child.stderr.on('data', (text: Buffer) => (errors = `${errors}${text.toString()}`.slice(-4_000)));
+  const [status] = (await once(child, 'close')) as [number | null];
+  const wallSeconds = (performance.now() - startMs) / 1000;
+  await end();
+  if (status !== 0) throw new Error(`${program} ended with ${status ?? 'a signal'}: ${errors.trim()}`);
+  const [user, system, kilobytes] = (await readFile(figuresFile, 'utf8')).trim().split(' ').map(Number);
+  await rm(figuresFile);
+  return { wallSeconds, cpuSeconds: user! + system!, peakMegabytes: Math.round(kilobytes! / 1024) };
+}

@@ -1,0 +1,115 @@
+/** What docs/performance.md shows of each part: the columns of its table, which cases, and its graphs. */
+
+/** A column: a figure of the measurements and what it is called. */
+export type FigureColumn = { readonly figure: string; readonly head: string };
+
+export type GraphView = {
+  readonly file: string;
+  readonly title: string;
+  readonly figure: string;
+  readonly unit: string;
+  /** Contestants, in their order; one that was not measured is left out. Default: all. */
+  readonly contestants?: readonly string[];
+  readonly cases: Readonly<Record<string, readonly (number | string)[]>>;
+};
+
+export type PartView = {
+  readonly part: string;
+  readonly columns: readonly FigureColumn[];
+  /** Cases of the table: those whose values are all among these. Default: all. */
+  readonly cases?: Readonly<Record<string, readonly (number | string)[]>>;
+  readonly graphs: readonly GraphView[];
+};
+
+const PARSERS = ['fastify', 'tidegate', 'tidegate, 2 collectors'];
+const RECEIVERS = ['fastify', 'postgres', 'duckdb', 'chdb', 'tidegate', 'tidegate, 2 collectors'];
+const TIMES: FigureColumn[] = [
+  { figure: 'p50Ms', head: 'p50, ms' },
+  { figure: 'p99Ms', head: 'p99, ms' },
+];
+
+export const PART_VIEWS: readonly PartView[] = [
+  {
+    part: 'ingest',
+    columns: [
+      { figure: 'eventsPerSecond', head: 'events/s' },
+      { figure: 'cpuMicrosPerEvent', head: 'CPU µs per event' },
+      ...TIMES,
+      { figure: 'p999Ms', head: 'p999, ms' },
+    ],
+    cases: { connections: [64] },
+    graphs: [
+      {
+        file: 'ingest-cpu',
+        title: 'Events taken for each second of CPU time, 64 connections',
+        figure: 'eventsPerCpuSecond',
+        unit: 'events',
+        contestants: RECEIVERS,
+        cases: { connections: [64], rate: ['full'] },
+      },
+      {
+        file: 'ingest-connections',
+        title: 'Events a second, 20 events a request',
+        figure: 'eventsPerSecond',
+        unit: 'events/s',
+        contestants: PARSERS,
+        cases: { events: [20], rate: ['full'] },
+      },
+    ],
+  },
+  {
+    part: 'close',
+    columns: [
+      { figure: 'wallSeconds', head: 'seconds' },
+      { figure: 'cpuSeconds', head: 'CPU seconds' },
+      { figure: 'peakMegabytes', head: 'most memory, MB' },
+    ],
+    graphs: [
+      {
+        file: 'close',
+        title: 'From the end of the hour to its packages',
+        figure: 'wallSeconds',
+        unit: 'seconds',
+        cases: { traffic: ['action'] },
+      },
+    ],
+  },
+  {
+    part: 'life',
+    columns: [
+      { figure: 'ingestRowsPerSecond', head: 'ingest, rows/s' },
+      { figure: 'closeSeconds', head: 'end of hour to FINISHED, s' },
+      { figure: 'cpuMicrosPerRow', head: 'CPU µs per row' },
+      { figure: 'wallSeconds', head: 'seconds' },
+      { figure: 'peakMegabytes', head: 'most memory, MB' },
+    ],
+    graphs: [],
+  },
+  {
+    part: 'download',
+    columns: [
+      { figure: 'megabytesPerSecond', head: 'MB/s' },
+      { figure: 'cpuSecondsPerGigabyte', head: 'CPU seconds per GB' },
+    ],
+    graphs: [{ file: 'download', title: 'Bytes a second', figure: 'megabytesPerSecond', unit: 'MB/s', cases: {} }],
+  },
+  {
+    part: 'poll',
+    columns: [
+      { figure: 'callsPerSecond', head: 'calls/s' },
+      { figure: 'cpuMicrosPerCall', head: 'CPU µs per call' },
+      ...TIMES,
+    ],
+    graphs: [],
+  },
+  {
+    part: 'growth',
+    columns: [
+      { figure: 'cpuMicrosPerRow', head: 'CPU µs per row' },
+      { figure: 'closeMicrosPerRow', head: 'close, µs per row' },
+      { figure: 'microsPerRow', head: 'import, µs per row' },
+      { figure: 'peakMegabytes', head: 'most memory, MB' },
+    ],
+    graphs: [{ file: 'growth', title: 'CPU time of a row', figure: 'cpuMicrosPerRow', unit: 'µs', cases: {} }],
+  },
+];

@@ -1,0 +1,101 @@
+/**
+ * Whole life: what a row costs from its arrival to its package, in a server that runs through; and an import of as many rows.
+ *
+ * The server takes the rows by HTTP, 20 events a request over 16 connections; then its clock passes the hour's end. The import's
+ * hour is one of today's, because imports go into past hours that are kept. `gzip -1` compresses the same hour's finished table.
+ */
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { hourOf, hourStartMs, HOUR_MS } from '../../src/events/hour.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { actionBodies } from '../action-traffic.ts';
+import { downloadTable } from '../load/download-table.ts';
+import { closeHour, sendAll } from '../load/hour-run.ts';
+import { actionTraffic, HOUR_START_MS } from '../load/hour-traffic.ts';
+import { runProgram, runShell } from '../measure/run-program.ts';
+import { Stage } from '../measure/stage.ts';
+import { benchProject, newData, startTidegate } from '../peers/tidegate.ts';
+import type { PartContext, Size } from './part.ts';
+
+type Figures = Readonly<Record<string, number>>;
+
+const ROWS: Readonly<Record<Size, number>> = { full: 1_000_000, small: 50_000, quick: 100_000 };
+const TIDEGATE = join(import.meta.dirname, '..', '..', 'bin', 'tidegate');
+const BATCH_LINES = 1_000;
+
+export async function measureLife({ stage, recorder, size, rounds, rows = ROWS[size] }: PartContext): Promise<void> {
+  const folder = await stage.folder('life');
+  const finished = join(folder, 'finished.csv');
+  const input = join(folder, 'import.ndjson');
+  await writeImport(input, rows);
+  for (let round = 1; round <= rounds; round += 1) {
+    const add = (contestant: string, figures: Figures): void =>
+      recorder.add({ round, contestant, case: { rows }, figures });
+    if (size !== 'quick' || round === 1)
+      // the first leaves the table for gzip
+
+      add('tidegate', await liveHour(stage, rows, round === 1 ? finished : undefined));
+    add('tidegate import', { ...(await importRows(stage, input, rows)) });
+    add('gzip -1', { ...(await runShell(`gzip -1 -c ${finished} > ${finished}.gz`, { stage })) });
+  }
+}
+
+/** Lets one server take the rows of an hour and close it; keeps the finished table where asked to. */
+export async function liveHour(stage: Stage, rows: number, keepsTableAs?: string): Promise<Figures> {
+  const own = new Stage();
+  const end = stage.add(() => own.close());
+  const traffic = actionTraffic(rows);
+  const data = await newData(own, traffic.projects);
+  const server = await startTidegate({ stage: own, data, nowMs: HOUR_START_MS + 60_000 });
+  const arrival = await sendAll(server, traffic);
+  const close = await closeHour(server, traffic.projects);
+  if (keepsTableAs !== undefined) await downloadTable(close.links, keepsTableAs);
+  await end();
+  return {
+    ingestSeconds: arrival.wallSeconds,
+    ingestRowsPerSecond: rows / arrival.wallSeconds,
+    closeSeconds: close.wallSeconds,
+    closeMicrosPerRow: (close.wallSeconds * 1e6) / rows,
+    cpuMicrosPerRow: ((arrival.cpuSeconds + close.cpuSeconds) * 1e6) / rows,
+    arrivalCpuMicrosPerRow: (arrival.cpuSeconds * 1e6) / rows,
+    closeCpuMicrosPerRow: (close.cpuSeconds * 1e6) / rows,
+    peakMegabytesBeforeClose: arrival.peakMegabytes,
+    peakMegabytes: close.peakMegabytes,
+    packages: close.links.length,
+  };
+}
+
+/** Imports a file into a new data directory, until its hour can be downloaded. */
+export async function importRows(stage: Stage, input: string, rows: number): Promise<Figures> {
+  const own = new Stage();
+  const end = stage.add(() => own.close());
+  const project = benchProject(0, importHourMs());
+  const data = await newData(own, [project]);
+  const figures = await runProgram(TIDEGATE, ['import', '--data', data, '--ai', project.ai, input], { stage: own });
+  await end();
+  return {
+    ...figures,
+    cpuMicrosPerRow: (figures.cpuSeconds * 1e6) / rows,
+    microsPerRow: (figures.wallSeconds * 1e6) / rows,
+  };
+}
+
+/** The hour that imports fill: a past one that is surely kept. */
+function importHourMs(): number {
+  return hourStartMs(hourOf(systemClock.nowMs() - 24 * HOUR_MS));
+}
+
+/** Writes as many clicks as `tidegate import` reads them. */
+export async function writeImport(path: string, rows: number): Promise<void> {
+  const startMs = importHourMs();
+  const lines = function* (): Generator<string> {
+    for (const body of actionBodies({ rows, eventsPerBody: BATCH_LINES, startMs, seed: 1 })) {
+      const events = JSON.parse(body.toString()) as readonly object[];
+      const sent = { sendTime: startMs + HOUR_MS / 2, platform: 'web' };
+      yield events.map((event) => `${JSON.stringify({ ...sent, ...event })}\n`).join('');
+    }
+  };
+  await pipeline(Readable.from(lines()), createWriteStream(path));
+}

@@ -1,0 +1,94 @@
+/** Poll: the call for a whole day with many packages, without a rate limit, against nginx serving the same answer as a file. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { makeSampleDay } from '../../src/demo/sample-day.ts';
+import { beijingDayOf, formatBeijingHour, hourOf, hourStartMs, HOUR_MS } from '../../src/events/hour.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { runWrk, type WrkFigures } from '../load/wrk.ts';
+import { coresOf } from '../measure/machine.ts';
+import { runProgram } from '../measure/run-program.ts';
+import type { Stage } from '../measure/stage.ts';
+import { startNginx } from '../peers/nginx.ts';
+import { benchProject, clientOf, newData, startTidegate } from '../peers/tidegate.ts';
+import type { RunningServer } from '../peers/server-child.ts';
+import type { PartContext, Size } from './part.ts';
+
+const TIDEGATE = join(import.meta.dirname, '..', '..', 'bin', 'tidegate');
+/** One package for each table of an hour, and so small packages that most tables have many. */
+const PACKAGE_BYTES = [64 * 1024 * 1024, 2048];
+const SECONDS: Readonly<Record<Size, number>> = { full: 5, small: 1, quick: 2 };
+const WARM_UP_SECONDS = 1;
+const CONNECTIONS: Readonly<Record<Size, readonly number[]>> = { full: [1, 16], small: [1, 16], quick: [16] };
+
+type Day = {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly links: number;
+  readonly peers: Readonly<Record<string, RunningServer>>;
+};
+
+export async function measurePoll({ stage, recorder, size, rounds }: PartContext): Promise<void> {
+  const days: Day[] = [];
+  for (const packageBytes of size === 'quick' ? PACKAGE_BYTES.slice(0, 1) : PACKAGE_BYTES)
+    days.push(await serveDay(stage, packageBytes));
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const { path, headers, links, peers } of days) {
+      for (const connections of CONNECTIONS[size]) {
+        for (const [contestant, server] of Object.entries(peers)) {
+          const load = { stage, server, method: 'GET', path, headers, cores: coresOf(1).client, connections } as const;
+          await runWrk({ ...load, seconds: WARM_UP_SECONDS });
+          const figures = figuresOf(await runWrk({ ...load, seconds: SECONDS[size] }));
+          recorder.add({ round, contestant, case: { connections, links }, figures });
+        }
+      }
+    }
+  }
+}
+
+/** Imports a day of all types and serves it; nginx serves the same answer as a file. */
+async function serveDay(stage: Stage, packageBytes: number): Promise<Day> {
+  const day = beijingDayOf(hourOf(systemClock.nowMs() - 24 * HOUR_MS));
+  const project = benchProject(0, hourStartMs(day.from));
+  const data = await newData(stage, [project]);
+  const folder = await stage.folder('poll');
+  const input = join(folder, 'day.ndjson');
+  const lines = makeSampleDay({ day, seed: 1 });
+  await writeFile(input, lines.map((line) => `${line}\n`).join(''));
+  const importing = ['import', '--data', data, '--ai', project.ai, '--package-bytes', `${packageBytes}`, input];
+  await runProgram(TIDEGATE, importing, { stage });
+
+  const cores = coresOf(1).server;
+  const server = await startTidegate({ stage, data, cores, changes: { callsPerSecond: 0 } });
+  const { token } = await clientOf(server, project);
+  const path = `/v2/insights/day/${project.ai}/${formatBeijingHour(day.from).slice(0, 8)}.json`;
+  const headers = { 'X-Client-Id': project.clientId, Authorization: `Token ${token}` };
+  const response = await fetch(`${server.baseUrl}${path}`, { headers });
+  const answer = await response.text();
+  const links = answer.split('http://').length - 1;
+  if (!response.ok || links === 0) throw new Error(`The day call answered ${response.status} with ${links} links.`);
+  await mkdir(join(folder, dirname(path)), { recursive: true });
+  await writeFile(join(folder, path), answer);
+  return {
+    path,
+    headers,
+    links,
+    peers: { nginx: await startNginx({ stage, cores, serves: folder }), tidegate: server },
+  };
+}
+
+function figuresOf({
+  requests,
+  seconds,
+  p50Ms,
+  p99Ms,
+  serverCpuSeconds,
+  clientCoreShare,
+}: WrkFigures): Record<string, number> {
+  return {
+    callsPerSecond: requests / seconds,
+    cpuMicrosPerCall: (serverCpuSeconds * 1e6) / requests,
+    p50Ms,
+    p99Ms,
+    clientCoreShare,
+  };
+}

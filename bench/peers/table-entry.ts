@@ -1,0 +1,71 @@
+/**
+ * Loads the rows of an hour into DuckDB or chdb, or exports them sorted as gzip CSV, as a process of its own.
+ *
+ * Prints one line of JSON: what the step alone took, without the start of the process or of the database.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { ACTION_COLUMNS } from './action-rows.ts';
+import { createActionTable, openChdb } from './chdb-store.ts';
+
+export type TableArgument = {
+  readonly database: 'duckdb' | 'chdb';
+  readonly step: 'load' | 'export';
+  /** The database's own folder, which is kept between the steps. */
+  readonly folder: string;
+  /** What is loaded (DuckDB: CSV, which makes a Parquet file beside it; chdb: that Parquet), or where the export is written. */
+  readonly file: string;
+};
+
+const ORDER = 'ORDER BY visitUserId, sessionId, "time"';
+const { database, step, folder, file } = JSON.parse(process.argv[2] ?? '') as TableArgument;
+
+async function openStep(): Promise<() => Promise<unknown>> {
+  if (database === 'duckdb') {
+    const instance = await DuckDBInstance.create(join(folder, 'action.duckdb'));
+    const connection = await instance.connect();
+    const statements = step === 'load' ? duckDbLoad() : [duckDbExport()];
+    return async () => {
+      for (const statement of statements) await connection.run(statement);
+    };
+  }
+  const session = await openChdb(folder);
+  if (step === 'export') return () => session.queryAsync(chdbExport());
+  createActionTable(session);
+  return async () => {
+    await session.queryAsync(`INSERT INTO action SELECT * FROM file('${file}', 'Parquet')`);
+    await session.queryAsync('OPTIMIZE TABLE action FINAL');
+  };
+}
+
+function duckDbLoad(): string[] {
+  const columns = ACTION_COLUMNS.map(({ name, isNumber }) => `'${name}': '${isNumber ? 'BIGINT' : 'VARCHAR'}'`);
+  const dialect = `delim = ',', quote = '"', escape = '\\', header = false, columns = {${columns.join(', ')}}`;
+  return [
+    `CREATE TABLE action AS SELECT * FROM read_csv('${file}', ${dialect}, auto_detect = false)`,
+    'CHECKPOINT',
+    `COPY action TO '${file}.parquet' (FORMAT parquet)`,
+  ];
+}
+
+function duckDbExport(): string {
+  return `COPY (SELECT * FROM action ${ORDER}) TO '${file}' (FORMAT csv, COMPRESSION gzip)`;
+}
+
+function chdbExport(): string {
+  return `SELECT * FROM action ${ORDER} INTO OUTFILE '${file}' TRUNCATE COMPRESSION 'gzip' LEVEL 1 FORMAT CSV`;
+}
+
+const run = await openStep();
+writeFileSync('/proc/self/clear_refs', '5');
+const startMs = performance.now();
+const cpuBefore = process.cpuUsage();
+await run();
+const wallSeconds = (performance.now() - startMs) / 1000;
+const { user, system } = process.cpuUsage(cpuBefore);
+const kilobytes = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+console.log(
+  JSON.stringify({ wallSeconds, cpuSeconds: (user + system) / 1e6, peakMegabytes: Math.round(kilobytes / 1024) }),
+);
+process.exit(); // without the time that closing a database may take
