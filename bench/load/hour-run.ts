@@ -1,4 +1,6 @@
 /** Fills an hour of a server, and closes it: the two things that most parts measure. */
+import { DatabaseSync } from 'node:sqlite';
+import { catalogPath } from '../../src/catalog/data-catalog.ts';
 import type { Project } from '../../src/catalog/catalog.ts';
 import type { ExportAnswer } from '../../src/client/export-client.ts';
 import { formatBeijingHour, hourOf, HOUR_MS } from '../../src/events/hour.ts';
@@ -7,11 +9,14 @@ import type { ServerConfig } from '../../src/system.ts';
 import { cpuSecondsOf, peakMegabytesOf, resetPeakMemory } from '../measure/process-figures.ts';
 import { Stage } from '../measure/stage.ts';
 import { clientOf, newData, startTidegate, waitUntilQuiet, type Tidegate } from '../peers/tidegate.ts';
-import { HOUR_START_MS, type HourTraffic } from './hour-traffic.ts';
+import { actionTraffic, HOUR_START_MS, type HourTraffic } from './hour-traffic.ts';
 import { postRequests } from './post-requests.ts';
 
 /** The server's clock when events come, and when it is quiet before the hour's end. */
 const ARRIVAL_MS = HOUR_START_MS + 60_000;
+/** What the hour before gets; other rows than the measured ones. */
+const WARM_UP_ROWS = 50_000;
+const WARM_UP_SEED = 2;
 const BEFORE_END_MS = 2_000;
 const POLL_MS = 20;
 
@@ -22,15 +27,25 @@ export type PhaseFigures = {
   readonly peakMegabytes: number;
 };
 
-/** Fills an hour and gives the data directory, on which no server works any more. */
-export async function fillHour(stage: Stage, traffic: HourTraffic): Promise<{ data: string; figures: PhaseFigures }> {
+/**
+ * Fills an hour and gives the data directory, on which no server works any more.
+ *
+ * The hour before gets some rows too. Nobody exports them yet: the server that closes the hour begins with them, so that it is warm
+ * by then, as one that has run for hours.
+ */
+export async function fillHour(stage: Stage, traffic: HourTraffic): Promise<string> {
+  const data = await newData(stage, traffic.projects);
+  await sendTo(stage, data, HOUR_START_MS - HOUR_MS / 2, actionTraffic(WARM_UP_ROWS, WARM_UP_SEED));
+  await sendTo(stage, data, ARRIVAL_MS, traffic);
+  return data;
+}
+
+/** Starts a server at an instant, has it take the requests, and ends it. */
+async function sendTo(stage: Stage, data: string, nowMs: number, traffic: HourTraffic): Promise<void> {
   const own = new Stage();
   const end = stage.add(() => own.close());
-  const data = await newData(stage, traffic.projects);
-  const server = await startTidegate({ stage: own, data, nowMs: ARRIVAL_MS });
-  const figures = await sendAll(server, traffic);
+  await sendAll(await startTidegate({ stage: own, data, nowMs }), traffic);
   await end();
-  return { data, figures };
 }
 
 /** Sends the requests to a server, and waits until it has sorted what it can before the hour's end. */
@@ -43,12 +58,13 @@ export async function sendAll(server: Tidegate, { requests }: HourTraffic): Prom
   return { wallSeconds, cpuSeconds: cpuSecondsOf(server.pid) - cpuBefore, peakMegabytes: peakMegabytesOf(server.pid) };
 }
 
-/** Starts a server on a filled hour, shortly before the hour's end, and waits until it is quiet. */
+/** Starts a server on a filled hour, shortly before the hour's end, and waits until it has warmed up and is quiet. */
 export async function startBeforeEnd(
   stage: Stage,
   data: string,
   { cores, changes }: { readonly cores?: string; readonly changes?: Partial<ServerConfig> } = {},
 ): Promise<Tidegate> {
+  enableExportsFrom(data, HOUR_START_MS - HOUR_MS);
   const options = {
     stage,
     data,
@@ -59,6 +75,13 @@ export async function startBeforeEnd(
   const server = await startTidegate(options);
   await waitUntilQuiet(server.pid);
   return server;
+}
+
+/** Changes from when on hours can be exported, in a catalog that nobody has open. */
+function enableExportsFrom(data: string, fromMs: number): void {
+  const catalog = new DatabaseSync(catalogPath(data));
+  catalog.prepare('UPDATE project SET export_enabled_at_ms = ?').run(fromMs);
+  catalog.close();
 }
 
 /** Lets the hour of a server end, and measures from there until every project's packages can be downloaded. */

@@ -34,14 +34,16 @@ export async function runProgram(
     detached: true,
     ...(env && { env: { ...process.env, ...env } }),
   });
-  const end = stage.add(() => child.exitCode ?? process.kill(-child.pid!, 'SIGKILL'));
+  const end = stage.add(async () => {
+    if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL'); // with what it has started
+    await rm(figuresFile, { force: true });
+  });
   let errors = '';
   child.stderr.on('data', (text: Buffer) => (errors = `${errors}${text.toString()}`.slice(-4_000)));
   const [status] = (await once(child, 'close')) as [number | null];
   const wallSeconds = (performance.now() - startMs) / 1000;
-  await end();
   if (status !== 0) throw new Error(`${program} ended with ${status ?? 'a signal'}: ${errors.trim()}`);
   const [user, system, kilobytes] = (await readFile(figuresFile, 'utf8')).trim().split(' ').map(Number);
-  await rm(figuresFile);
+  await end();
   return { wallSeconds, cpuSeconds: user! + system!, peakMegabytes: Math.round(kilobytes! / 1024) };
 }

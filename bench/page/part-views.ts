@@ -37,7 +37,7 @@ export const PART_VIEWS: readonly PartView[] = [
       ...TIMES,
       { figure: 'p999Ms', head: 'p999, ms' },
     ],
-    cases: { connections: [64] },
+    cases: { connections: [64, 256] },
     graphs: [
       {
         file: 'ingest-cpu',

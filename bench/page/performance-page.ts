@@ -3,6 +3,7 @@
  *
  * Called by scripts/docs.ts. Measures nothing: a part without kept figures says so.
  */
+import { measureGoals } from '../measure/goals.ts';
 import { caseName, casesOf, measureRatios } from '../measure/ratios.ts';
 import { PUBLISHED_FOLDER, readResult, type Measurement, type PartResult } from '../measure/results.ts';
 import { spreadOfFigure, type Spread } from '../measure/statistics.ts';
@@ -33,7 +34,7 @@ function partText(view: PartView, folder: string): string {
   const result = readResult(folder, view.part);
   if (!result) return `No figures are kept yet: \`npm run bench -- ${view.part}\`.`;
   const graphs = view.graphs.map((graph) => `![${graph.title}](performance/${graph.file}.svg)`);
-  return [machineText(result), ...graphs, figureTable(view, result), ratioTable(result)]
+  return [machineText(result), ...graphs, figureTable(view, result), goalTable(result)]
     .filter((piece) => piece !== '')
     .join('\n\n');
 }
@@ -62,16 +63,26 @@ function figureTable({ columns, cases = {} }: PartView, { measurements }: PartRe
   return table(['case', 'who', ...columns.map(({ head }) => head)], rows);
 }
 
-function ratioTable({ part, measurements }: PartResult): string {
-  const ratios = measureRatios(part, measurements);
-  if (ratios.length === 0) return '';
-  const rows = ratios.map(({ ratio, caseName: name, spread }) => [
-    ratio.name,
-    name,
-    shown(spread),
-    ratio.goal === undefined ? '' : `${ratio.better === 'more' ? 'at least' : 'at most'} ${ratio.goal}`,
-  ]);
-  return table(['ratio', 'case', 'measured', 'goal'], rows);
+/** The ratios and figures that have something to reach. */
+function goalTable({ part, measurements }: PartResult): string {
+  const ratios = measureRatios(part, measurements).map(({ ratio, caseName: name, spread }) =>
+    goalRow(ratio.name, name, spread, ratio),
+  );
+  const figures = measureGoals(part, measurements).map(({ goal, caseName: name, spread }) =>
+    goalRow(goal.name, name, spread, goal),
+  );
+  const rows = [...ratios, ...figures];
+  return rows.length === 0 ? '' : table(['what', 'case', 'measured', 'goal'], rows);
+}
+
+function goalRow(
+  name: string,
+  asked: string,
+  spread: Spread,
+  { better, goal }: { readonly better: 'more' | 'less'; readonly goal?: number },
+): string[] {
+  const reach = goal === undefined ? '' : `${better === 'more' ? 'at least' : 'at most'} ${shownFigure(goal)}`;
+  return [name, asked, shown(spread), reach];
 }
 
 function graphText({ title, unit, figure, contestants, cases }: GraphView, { measurements }: PartResult): string {

@@ -1,9 +1,10 @@
 /**
  * Close: from the hour's end until its packages can be downloaded, against what compressing and sorting the same rows takes.
  *
- * The hour is filled once; each round closes a copy of it with a server that was just started. Sorting before the hour's end is
- * done by then, as it is in a running server. The floors take the finished table as it came out of the packages; those that sort
- * take the same rows shuffled. Loading the databases is not measured, and chdb's table is merged first, both in their favour.
+ * The hour is filled once; each round closes a copy of it, with a server that has closed a small hour before. Sorting before the
+ * hour's end is done by then, as it is in a running server. The floors take the finished table as it came out of the packages;
+ * those that sort take the same rows shuffled. Loading the databases is not measured, and chdb's table is merged first, both in
+ * their favour.
  */
 import { execFile } from 'node:child_process';
 import { rm, stat } from 'node:fs/promises';
@@ -55,7 +56,7 @@ async function measureCase({ stage, recorder, size, rounds }: PartContext, asked
   const end = stage.add(() => own.close());
   const traffic = trafficOf(asked);
   console.error(`  filling an hour with ${asked.rows} ${asked.traffic} rows …`);
-  const { data } = await fillHour(own, traffic);
+  const data = await fillHour(own, traffic);
   const folder = await own.folder('tables');
   const tables = { folder, finished: join(folder, 'finished.csv'), shuffled: join(folder, 'shuffled.csv') };
   const known = { caseOf: asked, traffic, data, tables };

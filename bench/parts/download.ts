@@ -1,6 +1,6 @@
 /** Download: a package whole and by Range, by one client and by sixteen, against nginx serving the same file. */
 import { readdir, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { formatBeijingHour, hourOf } from '../../src/events/hour.ts';
 import { closeHour, fillHour, startBeforeEnd } from '../load/hour-run.ts';
 import { actionTraffic, HOUR_START_MS } from '../load/hour-traffic.ts';
@@ -28,13 +28,14 @@ export async function measureDownload({
   rows = ROWS[size],
 }: PartContext): Promise<void> {
   const traffic = actionTraffic(rows);
-  const { data } = await fillHour(stage, traffic);
+  const data = await fillHour(stage, traffic);
   const { server: serverCores, client: clientCores } = coresOf(1);
   const server = await startBeforeEnd(stage, data, { cores: serverCores });
-  await closeHour(server, traffic.projects);
+  const { links } = await closeHour(server, traffic.projects);
   const { client } = await clientOf(server, traffic.projects[0]!);
   const packages = join(data, 'packages');
-  const file = (await readdir(packages, { recursive: true })).find((name) => name.includes('part-00000'))!;
+  const files = (await readdir(packages, { recursive: true })).filter((name) => name.endsWith('.csv.gz'));
+  const file = files.find((name) => links[0]!.includes(basename(name)))!;
   const { size: bytes } = await stat(join(packages, file));
   const nginx = await startNginx({ stage, cores: serverCores, serves: packages });
   const folder = await stage.folder('download');

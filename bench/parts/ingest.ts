@@ -38,7 +38,8 @@ const WARM_UP_SECONDS: Readonly<Record<Size, number>> = { full: 5, small: 2, qui
 const PLANS: Readonly<Record<Size, Plan>> = {
   full: {
     cases: EVENT_COUNTS.flatMap((events) => CONNECTION_COUNTS.map((connections) => ({ events, connections }))),
-    storeCases: EVENT_COUNTS.map((events) => ({ events, connections: 64 })),
+    // Databases like large groups: the last case gives them the largest.
+    storeCases: [...EVENT_COUNTS.map((events) => ({ events, connections: 64 })), { events: 100, connections: 256 }],
     peers: ['fastify', 'postgres', 'duckdb', 'chdb'],
     twoCollectors: true,
     seconds: 3,
