@@ -9,7 +9,7 @@ const LAYERS = {
   config: ['lib', 'errors'],
   observability: ['lib', 'errors', 'config'],
   wire: ['lib', 'errors'],
-  events: ['lib', 'errors', 'config'],
+  events: ['lib', 'errors', 'config', 'wire'],
   store: ['lib', 'errors', 'config', 'events', 'observability'],
   catalog: ['lib', 'errors', 'config', 'events', 'observability'],
   packages: ['lib', 'errors', 'config', 'events', 'observability'],

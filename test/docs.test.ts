@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { COLUMN_SOURCES, SEND_TIME, type RowContext } from '../src/events/column-sources.ts';
+import { COLUMN_SOURCES, readSource, SEND_TIME, type RowContext } from '../src/events/column-sources.ts';
 import { columnsOf, DATA_TYPES, headerLine, type DataType } from '../src/events/data-types.ts';
 import { mapEvents } from '../src/events/map-events.ts';
 import { PageDomains } from '../src/events/page-domains.ts';
@@ -145,7 +145,7 @@ const probe = {
 
 /** Tries out where a column is read from, and gives what the page must say of it. */
 function sourceOf(dataType: DataType, column: string): RegExp {
-  const value = COLUMN_SOURCES[dataType]?.[column]?.(probe) ?? null;
+  const value = (COLUMN_SOURCES[dataType]?.[column] ? readSource(COLUMN_SOURCES[dataType][column], probe) : null) ?? null;
   if (value === null) return /^–$/;
   if (value === SEND_TIME) return /^send time$/;
   if (value === PAGE_TIME_MS) return /^`ptm`$/;

@@ -13,10 +13,12 @@ import type { Logger } from 'pino';
 import type { ProjectTable } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
 import { mapEvents, type Mapper } from '../events/map-events.ts';
+import { TapeMapper } from '../events/map-tape.ts';
 import { PageDomains } from '../events/page-domains.ts';
 import { UserAgents } from '../events/user-agent.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import { decodeBody, decodePixel, type DecodedBody, type Spend } from '../wire/decode-body.ts';
+import { JsonTape } from '../wire/json-tape.ts';
 import type { WireLimits } from '../wire/wire-limits.ts';
 import { BodyReader } from './body-reader.ts';
 import type { ClientAddresses } from './client-address.ts';
@@ -48,6 +50,9 @@ export class Collector {
   readonly #options: CollectorOptions;
   readonly #bodies: BodyReader;
   readonly #mapper: Mapper;
+  /** The body that is being mapped; from decoding to `append` nothing waits, so that one is enough. */
+  readonly #tape = new JsonTape();
+  readonly #tapeMapper: TapeMapper;
 
   constructor(options: CollectorOptions) {
     this.#options = options;
@@ -57,6 +62,7 @@ export class Collector {
       userAgents: new UserAgents(),
       onCut: (dataType, column) => options.metrics.cutValues.inc({ data_type: dataType, column }),
     };
+    this.#tapeMapper = new TapeMapper(this.#tape, this.#mapper);
   }
 
   /** Takes a request if its path is the collector's. False when it is not; then nothing was done. */
@@ -113,7 +119,7 @@ export class Collector {
         stm: rawQueryValue(query, 'stm') ?? headerText(request.headers['x-timestamp']),
         allowsLzString: endpoint.isWeb,
       };
-      const decode = (spend: Spend): DecodedBody => decodeBody(wireBody, this.#options.wireLimits, spend);
+      const decode = (spend: Spend): DecodedBody => decodeBody(wireBody, this.#options.wireLimits, spend, this.#tape);
       return await this.#store(endpoint, this.#decode(endpoint, body.bytes.length, decode), request);
     } finally {
       body.release();
@@ -125,7 +131,7 @@ export class Collector {
     if (data === undefined)
       throw new AppError('bad_request', 'Send events with POST, or with GET in the query parameter data.');
     this.#admit(endpoint);
-    const decode = (spend: Spend): DecodedBody => decodePixel(data, this.#options.wireLimits, spend);
+    const decode = (spend: Spend): DecodedBody => decodePixel(data, this.#options.wireLimits, spend, this.#tape);
     return await this.#store(endpoint, this.#decode(endpoint, data.length, decode), request);
   }
 
@@ -151,17 +157,15 @@ export class Collector {
   async #store({ ai, pathWord }: Endpoint, decoded: DecodedBody, request: IncomingMessage): Promise<Receipt> {
     const { store, clientAddresses, metrics } = this.#options;
     metrics.bodies.inc({ coding: decoded.coding });
-    const batch = mapEvents(
-      {
-        ai,
-        pathWord,
-        elements: decoded.values,
-        oversize: decoded.oversize,
-        ip: clientAddresses.find(request.socket.remoteAddress, request.headers),
-        userAgent: userAgentOf(request),
-      },
-      this.#mapper,
-    );
+    const sent = {
+      ai,
+      pathWord,
+      ip: clientAddresses.find(request.socket.remoteAddress, request.headers),
+      userAgent: userAgentOf(request),
+    };
+    const batch = decoded.isOnTape
+      ? this.#tapeMapper.map(sent)
+      : mapEvents({ ...sent, elements: decoded.values, oversize: decoded.oversize }, this.#mapper);
     if (batch.receipts.length > 0) await store.append(batch);
     const receipt = summarize(batch.rejections, batch.receipts);
     metrics.countBatch(batch, receipt.rejected);

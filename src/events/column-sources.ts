@@ -34,30 +34,81 @@ export type RowContext = {
 /** Stands in the send-time column: the store writes the value. */
 export const SEND_TIME = Symbol('send time');
 
-/** Reads one column; what it gives is turned into the column's type later. */
-export type Source = (row: RowContext) => unknown;
+/** What a column takes where the event has none of its keys. Everything but `null` is the same for all events of a visitor's request, or derived. */
+export type Fallback =
+  | 'null'
+  | 'sendTime'
+  | 'time'
+  | 'pathPlatform'
+  | 'rememberedDomain'
+  | 'ip'
+  | 'userAgent'
+  | 'osName'
+  | 'osNameAndVersion'
+  | 'visitKey'
+  | 'ownPageKey'
+  | 'pageKey'
+  | 'actionKey';
 
-const key =
-  (name: string): Source =>
-  ({ event }) =>
-    event[name];
-const elementKey =
-  (name: string): Source =>
-  ({ element }) =>
-    element[name];
-const none: Source = () => null;
-const sendTime: Source = () => SEND_TIME;
+/** Where a column's value comes from: the first of these keys that is there and not null, else the fallback. */
+export type Source = {
+  /** Keys of the event, or of the element of `e[]`. */
+  readonly keys: readonly string[];
+  readonly isOfElement: boolean;
+  /** Whether an empty text counts as none. */
+  readonly skipsEmpty: boolean;
+  /** Whether only a whole number counts. */
+  readonly isInteger: boolean;
+  readonly otherwise: Fallback;
+};
+
+const source = (keys: readonly string[], otherwise: Fallback = 'null', more: Partial<Source> = {}): Source => ({
+  keys,
+  isOfElement: false,
+  skipsEmpty: false,
+  isInteger: false,
+  otherwise,
+  ...more,
+});
+const key = (...keys: readonly string[]): Source => source(keys);
+const elementKey = (name: string): Source => source([name], 'null', { isOfElement: true });
+const derived = (otherwise: Fallback): Source => source([], otherwise);
+const none: Source = source([]);
+
+/** Reads one column; what it gives is turned into the column's type later. */
+export function readSource(from: Source, row: RowContext): unknown {
+  const object = from.isOfElement ? row.element : row.event;
+  for (const name of from.keys) {
+    const value = object[name];
+    if (value === undefined || value === null || (from.skipsEmpty && value === '')) continue;
+    if (!from.isInteger) return value;
+    const integer = readInteger(value);
+    if (integer !== null) return integer;
+  }
+  return FALLBACKS[from.otherwise](row);
+}
+
 const visitorAndSession = ({ event }: RowContext): [string, string] => [
   readText(event.u) ?? '',
   readText(event.s) ?? '',
 ];
 
-/** The visit that an event belongs to; needs a visitor. */
-const visitKey: Source = (row) =>
-  readText(row.event.u) === null ? null : vstRequestId(row.ai, ...visitorAndSession(row));
-
-/** The page of a page event itself. */
-const ownPageKey: Source = (row) => pageRequestId(row.ai, ...visitorAndSession(row), row.timeMs);
+const FALLBACKS: Readonly<Record<Fallback, (row: RowContext) => unknown>> = {
+  null: () => null,
+  sendTime: () => SEND_TIME,
+  time: ({ timeMs }) => timeMs,
+  pathPlatform: ({ pathPlatform }) => pathPlatform,
+  rememberedDomain: ({ domain }) => domain,
+  ip: ({ ip }) => ip,
+  userAgent: ({ userAgent }) => userAgent,
+  osName: ({ isWeb, operatingSystem }) => (isWeb ? operatingSystem().name : null),
+  osNameAndVersion: ({ isWeb, operatingSystem }) => (isWeb ? operatingSystem().nameAndVersion : null),
+  // A visit is one of a visitor; the page of a page event is its own.
+  visitKey: (row) => (readText(row.event.u) === null ? null : vstRequestId(row.ai, ...visitorAndSession(row))),
+  ownPageKey: (row) => pageRequestId(row.ai, ...visitorAndSession(row), row.timeMs),
+  pageKey: ({ pageRequestId: page }) => page,
+  actionKey: ({ actionRequestId }) => actionRequestId,
+};
 
 /** Makes the key of the page that an event belongs to from its `ptm`: the page's own formula, no look-up. */
 export function pageRequestIdOf(ai: string, event: WireObject): string | null {
@@ -67,12 +118,12 @@ export function pageRequestIdOf(ai: string, event: WireObject): string | null {
     ? null
     : pageRequestId(ai, visitor, readText(event.s) ?? '', pageTimeMs);
 }
-const pageKey: Source = ({ pageRequestId: page }) => page;
 
-const platform: Source = ({ event, pathPlatform }) => (event.b === '' ? null : event.b) ?? pathPlatform;
-const domain: Source = ({ event, domain: remembered }) => event.d ?? remembered;
+const platform = source(['b'], 'pathPlatform', { skipsEmpty: true });
+const domain = source(['d'], 'rememberedDomain');
+const sendTime = derived('sendTime');
 
-const common = { visitUserId: key('u'), sessionId: key('s'), time: ({ timeMs }: RowContext) => timeMs, sendTime };
+const common = { visitUserId: key('u'), sessionId: key('s'), time: derived('time'), sendTime };
 
 const attributes = (column: string, wire: string, from: number, until: number): Record<string, Source> =>
   Object.fromEntries(
@@ -98,15 +149,14 @@ export const COLUMN_SOURCES: Readonly<Partial<Record<DataType, Readonly<Record<s
     domain,
     page: key('p'),
     queryParameters: key('q'),
-    referrer: ({ event }) => event.rf ?? event.rp, // mini programs from 3.8 on say it in rp
+    referrer: key('rf', 'rp'), // mini programs from 3.8 on say it in rp
     language: key('l'),
     screenHeight: key('sh'),
     screenWidth: key('sw'),
-    ip: ({ ip }) => ip,
-    userAgent: ({ userAgent }) => userAgent,
-    operatingSystem: ({ event, isWeb, operatingSystem }) => event.os ?? (isWeb ? operatingSystem().name : null),
-    operatingSystemVersion: ({ event, isWeb, operatingSystem }) =>
-      event.osv ?? (isWeb ? operatingSystem().nameAndVersion : null),
+    ip: derived('ip'),
+    userAgent: derived('userAgent'),
+    operatingSystem: source(['os'], 'osName'),
+    operatingSystemVersion: source(['osv'], 'osNameAndVersion'),
     clientVersion: key('cv'),
     channel: key('ch'),
     deviceBrand: key('db'),
@@ -115,7 +165,7 @@ export const COLUMN_SOURCES: Readonly<Partial<Record<DataType, Readonly<Record<s
     deviceOrientation: key('o'),
     latitude: key('lat'),
     longitude: key('lng'),
-    vstRequestId: visitKey,
+    vstRequestId: derived('visitKey'),
     idfa: key('ui'),
     androidId: key('adrid'),
     IMEI: key('imei'),
@@ -135,21 +185,21 @@ export const COLUMN_SOURCES: Readonly<Partial<Record<DataType, Readonly<Record<s
     appVariable: key('var'),
     ...attributes('customerAttributes', 'cs', 2, 11),
     ...attributes('pageAttributes', 'ps', 1, 11),
-    pageRequestId: ownPageKey,
-    vstRequestId: visitKey,
+    pageRequestId: derived('ownPageKey'),
+    vstRequestId: derived('visitKey'),
   },
   action: {
     ...common,
     requestType: key('t'),
     domain,
     page: key('p'),
-    time: ({ element, timeMs }) => readInteger(element.tm) ?? timeMs,
+    time: source(['tm'], 'time', { isOfElement: true, isInteger: true }),
     href: elementKey('h'),
     requestValue: elementKey('v'),
     index: elementKey('idx'),
     info: elementKey('obj'),
-    pageRequestId: pageKey,
-    actionRequestId: ({ actionRequestId }) => actionRequestId,
+    pageRequestId: derived('pageKey'),
+    actionRequestId: derived('actionKey'),
   },
   custom_event: {
     ...common,
@@ -161,9 +211,16 @@ export const COLUMN_SOURCES: Readonly<Partial<Record<DataType, Readonly<Record<s
     eventNumber: key('num'),
     eventVariable: key('var'),
     loginUserId: key('cs1'),
-    pageRequestId: pageKey,
+    pageRequestId: derived('pageKey'),
   },
-  pvar: { ...common, pageTime: key('ptm'), domain, page: key('p'), pageVariable: key('var'), pageRequestId: pageKey },
+  pvar: {
+    ...common,
+    pageTime: key('ptm'),
+    domain,
+    page: key('p'),
+    pageVariable: key('var'),
+    pageRequestId: derived('pageKey'),
+  },
   evar: { ...common, domain, conversionVariable: key('var') },
   vstr: { ...common, visitorVariable: key('var') },
   ads_track_activation: {
@@ -172,8 +229,8 @@ export const COLUMN_SOURCES: Readonly<Partial<Record<DataType, Readonly<Record<s
     imei: key('imei'),
     uuid: key('iv'), // IDFV, the only device id of an iOS app in UUID form that is no advertising id
     androidId: key('adrid'),
-    ip: ({ ip }) => ip,
-    userAgent: ({ event, userAgent }) => event.ua ?? userAgent,
+    ip: derived('ip'),
+    userAgent: source(['ua'], 'userAgent'),
     platform,
     operatingSystemVersion: key('osv'),
     sendTime,

@@ -58,10 +58,15 @@ export type Receipt = {
   readonly rows: number;
 };
 
+/** Rows in the form in which they are stored (record-writer.ts). The bytes are the writer's: they hold until the next request is mapped. */
+export type EncodedRows = { readonly bytes: Buffer; readonly count: number };
+
 /** Everything one request stores, all or nothing. */
 export type EventBatch = {
   readonly ai: string;
   readonly rows: readonly EventRow[];
+  /** Rows besides `rows` that are encoded already; a store has copied them when `append` has returned its promise. */
+  readonly records?: EncodedRows;
   readonly receipts: readonly Receipt[];
   /** Why events were rejected, one entry each. */
   readonly rejections: readonly string[];

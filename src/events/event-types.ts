@@ -52,7 +52,11 @@ export function dataTypeOf(type: string): DataType | undefined {
 /** Finds the ledger line of one element of a request. */
 export function ledgerLineOf(element: unknown): LedgerLine {
   if (typeof element !== 'object' || element === null || !('t' in element)) return 'unknown';
-  const type = element.t;
-  if (typeof type !== 'string' || type === '') return 'unknown';
+  return typeof element.t === 'string' ? ledgerLineOfType(element.t) : 'unknown';
+}
+
+/** Finds the ledger line of an event type. */
+export function ledgerLineOfType(type: string): LedgerLine {
+  if (type === '') return 'unknown';
   return dataTypeOf(type) ?? IGNORED_TYPES.find((ignored) => ignored === type) ?? 'other';
 }

@@ -21,6 +21,7 @@ import {
   visitRowId,
   vstRequestId,
 } from './ids.ts';
+import { Occurrences } from './occurrences.ts';
 import type { PageDomains } from './page-domains.ts';
 import { buildRejectedRow, type RejectedEvent } from './rejected-row.ts';
 import { encodeLine, widthOf, type FieldMemo, type OnCut } from './row-encoder.ts';
@@ -65,11 +66,11 @@ const MAX_ROWS = 100_000;
  * Characters that the lines of one request may have; somewhat below the 128 MiB that the store takes at once. Without it 340 KB
  * of clicks that share one long page make 300 MB of lines before the store refuses them.
  */
-const MAX_LINE_UNITS = 96 * 1024 * 1024;
+export const MAX_LINE_UNITS = 96 * 1024 * 1024;
 
-/** What of a request is the same for all of its rows. */
-type Run = {
-  readonly request: MapRequest;
+/** What of a request is the same for all of its rows, and what has been made of it so far. */
+export type Run = {
+  readonly request: Omit<MapRequest, 'elements' | 'oversize'>;
   readonly mapper: Mapper;
   readonly isWeb: boolean;
   readonly rows: EventRow[];
@@ -77,52 +78,62 @@ type Run = {
   readonly ignored: Map<LedgerLine, number>;
   /** Rows that the accepted events are to make. */
   readonly made: Map<LedgerLine, number>;
-  /** Equal events so far, by digest. */
-  readonly occurrences: Map<string, number>;
+  /** Equal events so far. */
+  readonly occurrences: Occurrences;
   /** Characters of the lines so far. */
   lineUnits: number;
 };
 
 /** Maps a request's elements. @throws AppError too_large when they make more rows than one request may */
 export function mapEvents(request: MapRequest, mapper: Mapper): EventBatch {
-  checkRows(request.elements);
-  const received = countReceived(request.elements);
-  const isWeb = request.pathWord === 'web' || request.pathWord === 'wap';
-  const run: Run = {
+  const { elements, oversize } = request;
+  checkRowCount(elements.reduce((sum: number, element) => sum + countActionRows(element), 0));
+  const received = countReceived(elements);
+  const run = beginRun(request, mapper);
+  for (const element of elements) rememberDomain(run, element);
+  elements.forEach((element, place) => {
+    const large = oversize.get(place);
+    if (large) {
+      const reason = `the event has ${large.bytes} bytes, more than one event may have`;
+      reject(run, { reason, line: 'unknown', eventHead: large.head });
+    } else mapElement(run, element);
+  });
+  return { ai: request.ai, rows: run.rows, receipts: receiptsOf(run, received), rejections: run.rejections };
+}
+
+/** Begins with a request of which nothing is mapped yet. */
+export function beginRun(request: Run['request'], mapper: Mapper): Run {
+  return {
     request,
     mapper,
-    isWeb,
+    isWeb: request.pathWord === 'web' || request.pathWord === 'wap',
     rows: [],
     rejections: [],
     ignored: new Map(),
     made: new Map(),
-    occurrences: new Map(),
+    occurrences: new Occurrences(),
     lineUnits: 0,
   };
-  rememberDomains(run);
-  request.elements.forEach((element, place) => {
-    const oversize = request.oversize.get(place);
-    if (oversize) {
-      const reason = `the event has ${oversize.bytes} bytes, more than one event may have`;
-      reject(run, { reason, line: 'unknown', eventHead: oversize.head });
-    } else mapElement(run, element);
-  });
-  const receipts: Receipt[] = [...received].map(([line, count]) => ({
-    line,
-    received: count,
-    ignored: run.ignored.get(line) ?? 0,
-    rows: run.made.get(line) ?? 0,
-  }));
-  return { ai: request.ai, rows: run.rows, receipts, rejections: run.rejections };
 }
 
-/** Counts the rows before the first is made. Events with too many elements are rejected and make none. */
-function checkRows(elements: readonly unknown[]): void {
-  let rows = 0;
-  for (const element of elements) {
-    if (!isWireObject(element) || typeof element.t !== 'string' || dataTypeOf(element.t) !== 'action') continue;
-    if (Array.isArray(element.e) && element.e.length <= MAX_ACTION_ELEMENTS) rows += element.e.length;
-  }
+/** Gives the ledger's counts of a mapped request. */
+export function receiptsOf({ ignored, made }: Run, received: ReadonlyMap<LedgerLine, number>): Receipt[] {
+  return [...received].map(([line, count]) => ({
+    line,
+    received: count,
+    ignored: ignored.get(line) ?? 0,
+    rows: made.get(line) ?? 0,
+  }));
+}
+
+/** Counts the rows that an action makes, before the first is made. One with too many elements is rejected and makes none. */
+export function countActionRows(element: unknown): number {
+  if (!isWireObject(element) || typeof element.t !== 'string' || dataTypeOf(element.t) !== 'action') return 0;
+  return Array.isArray(element.e) && element.e.length <= MAX_ACTION_ELEMENTS ? element.e.length : 0;
+}
+
+/** @throws AppError too_large when the actions of a request make more rows than one request may */
+export function checkRowCount(rows: number): void {
   if (rows > MAX_ROWS)
     throw new AppError('too_large', `The events of the request make ${rows} rows; at most ${MAX_ROWS} are taken.`);
 }
@@ -133,19 +144,18 @@ function countReceived(elements: readonly unknown[]): Map<LedgerLine, number> {
   return received;
 }
 
-/** Remembers the domains of the request's pages before its other events are mapped: their order is not to be trusted. */
-function rememberDomains({ request, mapper }: Run): void {
-  for (const element of request.elements) {
-    if (!isWireObject(element) || element.t !== 'page') continue;
-    const timeMs = readInteger(element.tm);
-    const visitor = readText(element.u);
-    const domain = readText(element.d);
-    if (timeMs === null || visitor === null || domain === null) continue;
-    mapper.pageDomains.set(pageRequestId(request.ai, visitor, readText(element.s) ?? '', timeMs), domain);
-  }
+/** Remembers the domain of a page. For all elements of a request before any is mapped: their order is not to be trusted. */
+export function rememberDomain({ request, mapper }: Run, element: unknown): void {
+  if (!isWireObject(element) || element.t !== 'page') return;
+  const timeMs = readInteger(element.tm);
+  const visitor = readText(element.u);
+  const domain = readText(element.d);
+  if (timeMs === null || visitor === null || domain === null) return;
+  mapper.pageDomains.set(pageRequestId(request.ai, visitor, readText(element.s) ?? '', timeMs), domain);
 }
 
-function mapElement(run: Run, element: unknown): void {
+/** Maps one element: to rows, a rejected record, or a count of what is ignored. */
+export function mapElement(run: Run, element: unknown): void {
   const line = ledgerLineOf(element);
   const refuse = (reason: string): void => reject(run, { reason, line, event: element });
   if (!isWireObject(element)) return refuse('the element is no object');
@@ -160,7 +170,8 @@ function mapElement(run: Run, element: unknown): void {
   addRows(run, element, dataType);
 }
 
-function addTo(counts: Map<LedgerLine, number>, line: LedgerLine, count: number): void {
+/** Adds to one of several counts. */
+export function addTo(counts: Map<LedgerLine, number>, line: LedgerLine, count: number): void {
   counts.set(line, (counts.get(line) ?? 0) + count);
 }
 
@@ -201,8 +212,7 @@ function addRows(run: Run, event: WireObject, dataType: DataType): void {
     };
     const line = encodeLine(dataType, context, mapper.onCut, memo);
     run.lineUnits += line.head.length + line.tail.length;
-    if (run.lineUnits > MAX_LINE_UNITS)
-      throw new AppError('too_large', `The rows of the request make more than ${MAX_LINE_UNITS} characters.`);
+    if (run.lineUnits > MAX_LINE_UNITS) throw tooMuchText();
     run.rows.push({
       kind: dataType,
       visitor: visitorKey,
@@ -219,6 +229,11 @@ function addRows(run: Run, event: WireObject, dataType: DataType): void {
         : extrasOf(event, element, dataType, query),
     });
   });
+}
+
+/** The refusal of a request whose rows are larger than one request's may be. */
+export function tooMuchText(): AppError {
+  return new AppError('too_large', `The rows of the request make more than ${MAX_LINE_UNITS} characters.`);
 }
 
 /** Cuts a text for the sort key; two long texts that are cut to the same stay apart, so that duplicates are neighbours. */
@@ -238,8 +253,8 @@ function rowIdentifier(
   if (dataType === 'visit') return () => visitRowId(vstRequestId(ai, visitor, session));
   if (dataType === 'page') return () => pageRowId(pageRequestId(ai, visitor, session, timeMs));
   const digest = eventDigest(ai, dataType, event);
-  const occurrence = run.occurrences.get(digest) ?? 0;
-  run.occurrences.set(digest, occurrence + 1);
+  const occurrence = run.occurrences.count(digest);
+  run.occurrences.add(digest);
   return (place) => eventRowId(digest, place, occurrence);
 }
 

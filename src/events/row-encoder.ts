@@ -5,14 +5,14 @@
  * columns are looked up once, when the module's tables are built, and not by name for each row.
  */
 import { csvField, isPlainField, plainDecimal } from './csv.ts';
-import { COLUMN_SOURCES, SEND_TIME, type RowContext, type Source } from './column-sources.ts';
+import { COLUMN_SOURCES, readSource, SEND_TIME, type RowContext, type Source } from './column-sources.ts';
 import { columnsOf, type Column, type DataType } from './data-types.ts';
 import { cutText, readInteger, readMap, readNumber, readText } from './wire-value.ts';
 
 /** Called with each column whose value was cut or could not be read in the column's type. */
 export type OnCut = (dataType: DataType, column: string) => void;
 
-type BoundColumn = Column & { readonly source: Source };
+export type BoundColumn = Column & { readonly source: Source };
 
 /** What was made of a column's value in the row before. */
 type KnownField = { readonly value: unknown; readonly text: string; readonly isCut: boolean };
@@ -26,7 +26,8 @@ export type FieldMemo = Map<string, KnownField>;
 /** A line without its send time: head + 13 digits + tail. */
 export type OpenLine = { readonly head: string; readonly tail: string };
 
-const BOUND_COLUMNS: ReadonlyMap<DataType, readonly BoundColumn[]> = new Map(
+/** The columns of each data type with their sources. */
+export const BOUND_COLUMNS: ReadonlyMap<DataType, readonly BoundColumn[]> = new Map(
   (Object.keys(COLUMN_SOURCES) as DataType[]).map((dataType) => [dataType, bindColumns(dataType)]),
 );
 
@@ -50,7 +51,7 @@ export function encodeLine(dataType: DataType, row: RowContext, onCut: OnCut, me
   for (const column of BOUND_COLUMNS.get(dataType) ?? []) {
     if (!isFirst) text += ',';
     isFirst = false;
-    const value = column.source(row);
+    const value = readSource(column.source, row);
     if (value === SEND_TIME) {
       head = text;
       text = '';

@@ -12,6 +12,7 @@ import { AppError } from '../errors/app-error.ts';
 import { CODING_NAMES, type BodyCoding, type WireBody } from './body-coding.ts';
 import { listCandidates, type Candidate } from './coding-candidates.ts';
 import { parseElements, type JsonElements } from './json-array.ts';
+import type { JsonTape } from './json-tape.ts';
 import { percentDecode } from './percent-decode.ts';
 import type { WireLimits } from './wire-limits.ts';
 
@@ -20,7 +21,11 @@ export type DecodedBody = JsonElements & {
   readonly coding: BodyCoding;
   /** Bytes of the JSON text. */
   readonly decodedBytes: number;
+  /** Whether the elements are on the tape; then `values` is empty. */
+  readonly isOnTape?: true;
 };
+
+const ON_TAPE = { values: [], oversize: new Map<number, never>(), isOnTape: true } as const;
 
 /** Told the bytes that each tried coding decoded to, also where the body is refused then: they are what it costs. */
 export type Spend = (decodedBytes: number) => void;
@@ -28,11 +33,16 @@ export type Spend = (decodedBytes: number) => void;
 type Failure = { readonly candidate: Candidate; readonly error: AppError };
 
 /**
- * Decodes and parses a body.
+ * Decodes and parses a body. With a tape its elements are left there where they can be (json-tape.ts).
  * @throws AppError too_large (wire bytes, decoded bytes, elements or values), too_deep, or undecodable_body with what was tried
  * and why it failed. The message never holds a piece of the body.
  */
-export function decodeBody(request: WireBody, limits: WireLimits, spend: Spend = () => undefined): DecodedBody {
+export function decodeBody(
+  request: WireBody,
+  limits: WireLimits,
+  spend: Spend = () => undefined,
+  tape?: JsonTape,
+): DecodedBody {
   const wireBytes = request.body.length;
   if (wireBytes > limits.maxBytes) {
     throw new AppError('too_large', `The body has ${wireBytes} bytes; at most ${limits.maxBytes} are taken.`);
@@ -46,7 +56,7 @@ export function decodeBody(request: WireBody, limits: WireLimits, spend: Spend =
     try {
       const json = candidate.decode(limits.maxDecodedBytes);
       spentBytes = json.length;
-      const elements = parseElements(json, limits);
+      const elements = tape?.read(json, limits) === true ? ON_TAPE : parseElements(json, limits);
       return { ...elements, coding: candidate.coding, decodedBytes: json.length };
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
@@ -65,7 +75,7 @@ export function decodeBody(request: WireBody, limits: WireLimits, spend: Spend =
  * Decodes and parses the `data` of a pixel request, still percent-encoded as it stands in the query: JSON or LZ-String.
  * @throws AppError as `decodeBody`.
  */
-export function decodePixel(data: string, limits: WireLimits, spend?: Spend): DecodedBody {
+export function decodePixel(data: string, limits: WireLimits, spend?: Spend, tape?: JsonTape): DecodedBody {
   if (data.length > limits.maxBytes) {
     throw new AppError('too_large', `The query value has ${data.length} bytes; at most ${limits.maxBytes} are taken.`);
   }
@@ -74,6 +84,7 @@ export function decodePixel(data: string, limits: WireLimits, spend?: Spend): De
     { body, compressCodec: undefined, cryptCodec: undefined, stm: undefined, allowsLzString: true },
     limits,
     spend,
+    tape,
   );
 }
 

@@ -5,30 +5,27 @@
  *   body    = f64 send time, u32 batch count, batches
  *   batch   = u32 batch length, u8 ai length, ai, u8 receipt count, receipts, u32 record count, records
  *   receipt = u8 ledger code, u32 received, u32 ignored, u32 rows
- *   record  = u32 record length, u8 kind, u8 flags, u16 key length, u32 line length, u32 send-time offset, key, line, extras
- *   key     = visitor, NUL, session, NUL, time as i64 big-endian with the sign bit flipped, row id
- *   extras  = (u8 name length, name, u32 value length, value)…
+ *   record  = see src/events/record-writer.ts
  *
- * Keys compare as bytes. The line holds 13 zeros where the send time belongs: a frame that has to be written again in a later
- * hour changes in its header only. Lengths count what follows them.
+ * A record's line holds 13 zeros where the send time belongs: a frame that has to be written again in a later hour changes in its
+ * header only. Lengths count what follows them.
  */
-import { DATA_TYPES } from '../../events/data-types.ts';
 import { LEDGER_CODES } from '../../events/event-types.ts';
-import type { EventBatch, EventRow, RecordKind } from '../../events/event-row.ts';
-import { ROW_ID_BYTES } from '../../events/ids.ts';
+import type { EventBatch } from '../../events/event-row.ts';
+import { BatchTooLargeError, RecordWriter } from '../../events/record-writer.ts';
+
+export {
+  BatchTooLargeError,
+  KEY_TIME_BYTES,
+  KINDS,
+  RECORD_HEADER_BYTES,
+  SEND_TIME_DIGITS,
+  writeKeyTime,
+} from '../../events/record-writer.ts';
 
 export const FRAME_HEADER_BYTES = 8;
 export const BODY_HEADER_BYTES = 12;
 export const RECEIPT_BYTES = 13;
-export const RECORD_HEADER_BYTES = 16;
-export const SEND_TIME_DIGITS = 13;
-export const KEY_TIME_BYTES = 8;
-const SEND_TIME_HOLE = '0'.repeat(SEND_TIME_DIGITS);
-const TIME_SIGN = 1n << 63n;
-
-/** Codes of record kinds on disk: `rejected` is 0, data types count from 1. */
-export const KINDS: readonly RecordKind[] = ['rejected', ...DATA_TYPES];
-const KIND_CODES: ReadonlyMap<RecordKind, number> = new Map(KINDS.map((kind, code) => [kind, code]));
 const LEDGER_LINE_OF = new Map([...LEDGER_CODES].map(([line, code]) => [code, line]));
 
 /** Finds the ledger line of a code; codes of later versions are `other`. */
@@ -36,103 +33,44 @@ export function ledgerLineOfCode(code: number): string {
   return LEDGER_LINE_OF.get(code) ?? 'other';
 }
 
-/** Writes a time so that bytes compare as times do. */
-export function writeKeyTime(target: Buffer, timeMs: number, offset: number): void {
-  target.writeBigUInt64BE(BigInt.asUintN(64, BigInt(timeMs) ^ TIME_SIGN), offset);
-}
-
-/** Raised while encoding when a batch would grow past the bound. */
-export class BatchTooLargeError extends Error {}
-
-/**
- * Encodes batches. One encoder a collector; not to be shared between threads. Keeps one scratch buffer, which grows to the
- * largest batch seen and never past the bound.
- */
+/** Encodes batches. One encoder a collector; not to be shared between threads. */
 export class BatchEncoder {
   readonly #maxBytes: number;
-  #bytes = Buffer.allocUnsafeSlow(256 * 1024);
-  #at = 0;
+  readonly #writer: RecordWriter;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
+    this.#writer = new RecordWriter(maxBytes);
   }
 
   /** Encodes a batch into a buffer of its own. @throws BatchTooLargeError when it would be larger than the bound */
   encode(batch: EventBatch): Buffer {
-    this.#at = 4;
-    this.#reserve(16 + 3 * batch.ai.length + RECEIPT_BYTES * batch.receipts.length);
-    this.#text8(batch.ai);
-    this.#bytes[this.#at++] = batch.receipts.length;
+    const { records } = batch;
+    const writer = this.#writer;
+    writer.clear();
+    writer.at = 4;
+    writer.reserve(16 + 3 * batch.ai.length + RECEIPT_BYTES * batch.receipts.length);
+    writer.text8(batch.ai);
+    writer.bytes[writer.at++] = batch.receipts.length;
     for (const receipt of batch.receipts) {
-      this.#bytes[this.#at++] = LEDGER_CODES.get(receipt.line) ?? 0;
-      this.#u32(receipt.received);
-      this.#u32(receipt.ignored);
-      this.#u32(receipt.rows);
+      writer.bytes[writer.at++] = LEDGER_CODES.get(receipt.line) ?? 0;
+      for (const count of [receipt.received, receipt.ignored, receipt.rows]) {
+        writer.u32At(writer.at, count);
+        writer.at += 4;
+      }
     }
-    this.#u32(batch.rows.length);
-    for (const row of batch.rows) this.#record(row);
-    this.#bytes.writeUInt32LE(this.#at - 4, 0);
-    return Buffer.from(this.#bytes.subarray(0, this.#at));
-  }
-
-  #record(row: EventRow): void {
-    const extras = Object.entries(row.extras);
-    let units = row.visitor.length + row.session.length + row.lineHead.length + row.lineTail.length;
-    for (const [name, value] of extras) units += name.length + value.length + 2;
-    this.#reserve(3 * units + 64);
-    const start = this.#at;
-    this.#at += RECORD_HEADER_BYTES;
-    const keyStart = this.#at;
-    this.#utf8(row.visitor);
-    this.#bytes[this.#at++] = 0;
-    this.#utf8(row.session);
-    this.#bytes[this.#at++] = 0;
-    writeKeyTime(this.#bytes, row.timeMs, this.#at);
-    this.#at += KEY_TIME_BYTES;
-    row.rowId.copy(this.#bytes, this.#at);
-    this.#at += ROW_ID_BYTES;
-    const lineStart = this.#at;
-    this.#utf8(row.lineHead);
-    const holeAt = this.#at;
-    this.#at += this.#bytes.write(SEND_TIME_HOLE, holeAt, 'latin1');
-    this.#utf8(row.lineTail);
-    const lineEnd = this.#at;
-    for (const [name, value] of extras) {
-      this.#text8(name);
-      const valueAt = this.#at;
-      this.#at += 4;
-      this.#utf8(value);
-      this.#bytes.writeUInt32LE(this.#at - valueAt - 4, valueAt);
-    }
-    this.#bytes.writeUInt32LE(this.#at - start - 4, start);
-    this.#bytes[start + 4] = KIND_CODES.get(row.kind) ?? 0;
-    this.#bytes[start + 5] = row.flags;
-    this.#bytes.writeUInt16LE(lineStart - keyStart, start + 6);
-    this.#bytes.writeUInt32LE(lineEnd - lineStart, start + 8);
-    this.#bytes.writeUInt32LE(holeAt - lineStart, start + 12);
-  }
-
-  #utf8(text: string): void {
-    this.#at += this.#bytes.write(text, this.#at);
-  }
-
-  #text8(text: string): void {
-    const lengthAt = this.#at++;
-    this.#utf8(text);
-    this.#bytes[lengthAt] = this.#at - lengthAt - 1;
-  }
-
-  #u32(value: number): void {
-    this.#at = this.#bytes.writeUInt32LE(value, this.#at);
-  }
-
-  #reserve(bytes: number): void {
-    const needed = this.#at + bytes;
-    if (needed <= this.#bytes.length) return;
-    if (this.#at > this.#maxBytes) throw new BatchTooLargeError(`a batch grew past ${this.#maxBytes} bytes`);
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
-    this.#bytes.copy(grown, 0, 0, this.#at);
-    this.#bytes = grown;
+    writer.u32At(writer.at, batch.rows.length + (records?.count ?? 0));
+    writer.at += 4;
+    for (const row of batch.rows) writer.row(row);
+    const recordBytes = records?.bytes.length ?? 0;
+    const bytes = writer.at + recordBytes;
+    if (recordBytes > 0 && bytes > this.#maxBytes)
+      throw new BatchTooLargeError(`a batch grew past ${this.#maxBytes} bytes`);
+    const encoded = Buffer.allocUnsafeSlow(bytes);
+    writer.u32At(0, bytes - 4);
+    writer.bytes.copy(encoded, 0, 0, writer.at);
+    records?.bytes.copy(encoded, writer.at);
+    return encoded;
   }
 }
 

@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { readRecordings } from '../../test/helpers/recordings.ts';
+import { makeSampleDay } from '../demo/sample-day.ts';
+import { BatchEncoder } from '../store/hour-log/record-codec.ts';
+import { decodeBody } from '../wire/decode-body.ts';
+import { parseElements } from '../wire/json-array.ts';
+import { JsonTape } from '../wire/json-tape.ts';
+import { DEFAULT_WIRE_LIMITS } from '../wire/wire-limits.ts';
+import { CanonicalWriter } from './canonical-bytes.ts';
+import { addHours, hourFromInteger } from './hour.ts';
+import { mapEvents, type Mapper } from './map-events.ts';
+import { TapeMapper, type TapeRequest } from './map-tape.ts';
+import { Occurrences } from './occurrences.ts';
+import { PageDomains } from './page-domains.ts';
+import { PLAIN_TYPE_OF, PlainEvents } from './plain-events.ts';
+import { RecordWriter } from './record-writer.ts';
+import { writeCanonical } from './tape-canonical.ts';
+import { UserAgents } from './user-agent.ts';
+
+const USER_AGENT = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0';
+const REQUEST: TapeRequest = { ai: 'ai', pathWord: 'web', ip: '192.0.2.1', userAgent: USER_AGENT };
+const encoder = new BatchEncoder(1024 * 1024 * 1024);
+
+function newMapper(): Mapper {
+  return { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined };
+}
+
+/** Maps bodies one after the other both ways, and compares what is stored. */
+class Twins {
+  readonly #tape = new JsonTape();
+  readonly #quickMapper = newMapper();
+  readonly #slowMapper = newMapper();
+  readonly #quick = new TapeMapper(this.#tape, this.#quickMapper);
+
+  compare(json: string, request: TapeRequest = REQUEST): void {
+    const text = Buffer.from(json);
+    assert.ok(this.#tape.read(text, DEFAULT_WIRE_LIMITS), 'the body is not on the tape');
+    const { values, oversize } = parseElements(text, DEFAULT_WIRE_LIMITS);
+    const quick = this.#quick.map(request);
+    const slow = mapEvents({ ...request, elements: values, oversize }, this.#slowMapper);
+    assert.deepEqual(quick.rejections, slow.rejections);
+    assert.deepEqual(quick.receipts, slow.receipts);
+    assert.equal(encoder.encode(quick).toString('latin1'), encoder.encode(slow).toString('latin1'));
+  }
+}
+
+const oddText = fc.constantFrom('', ' ', ',', 'a,b', ' a', 'a ', '"', '\\', 'a"b,c\\', '\n', '苹果', '😀', 'x'.repeat(60), '界'.repeat(40), 'w'.repeat(1_100)); // prettier-ignore
+const text = fc.oneof(fc.constantFrom('a', 'shop.test', '/p/1', 'k=v&q=1'), oddText, fc.string({ maxLength: 6 }));
+const number = fc.oneof(fc.nat(20), fc.constantFrom(1.5, -3, 0, 50.25, 1e-7, 1e21, 2 ** 53));
+const wrong = fc.oneof(
+  number,
+  fc.boolean(),
+  fc.constant(null),
+  fc.constantFrom([], {}, ['a'], { a: 'b' }, '12', '007'),
+);
+const mostly = (usual: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
+  fc.oneof({ weight: 12, arbitrary: usual }, { weight: 1, arbitrary: wrong }, { weight: 1, arbitrary: oddText });
+const time = mostly(fc.constantFrom(1_795_469_638_313, 1_795_469_638_314, 0, '1795469638313'));
+const variables = mostly(fc.dictionary(fc.constantFrom('item', 'price', 'k k', '键', '"'), fc.oneof(text, wrong)));
+const elementOfAction = fc.record(
+  { x: mostly(text), v: mostly(text), h: mostly(text), idx: mostly(number), obj: mostly(text), tm: time, img: text },
+  { requiredKeys: [] },
+);
+const plainKeys = Object.fromEntries(
+  'p q rf rp tl o cs1 pg cs2 cs10 ps1 ps10 av b l sh sw os osv cv ch db dm ph ui adrid imei oaid ua'
+    .split(' ')
+    .map((name) => [name, mostly(text)]),
+);
+const event = fc
+  .record(
+    {
+      t: fc.oneof(
+        {
+          weight: 9,
+          arbitrary: fc.constantFrom('vst', 'page', 'clck', 'chng', 'sbmt', 'cstm', 'pvar', 'evar', 'vstr'),
+        },
+        { weight: 1, arbitrary: fc.constantFrom('activate', 'imp', 'ppl', 'new', '', 5, null, 't\\x') },
+      ),
+      u: mostly(fc.constantFrom('visitor-1', 'visitor-2')),
+      s: mostly(fc.constantFrom('session-1', 'session-2')),
+      tm: time,
+      ptm: time,
+      d: mostly(fc.constantFrom('shop.test', 'other.test')),
+      n: mostly(fc.constantFrom('buy', 'look')),
+      num: mostly(number),
+      lat: mostly(number),
+      lng: mostly(number),
+      var: variables,
+      e: mostly(fc.array(elementOfAction, { maxLength: 3 })),
+      ...plainKeys,
+    },
+    { requiredKeys: [] },
+  )
+  .map((value) => ({ ...value, ...('u' in value || Object.keys(value).length % 5 === 0 ? {} : { u: 'visitor-1' }) }));
+const usualEvent = event.map((value) => ({
+  t: 'clck',
+  u: 'visitor-1',
+  tm: 1_795_469_638_313,
+  n: 'buy',
+  e: [{}],
+  ...value,
+}));
+
+describe('TapeMapper', () => {
+  test('stores byte for byte what the slow way stores, whatever is sent', () => {
+    const twins = new Twins(); // remembers pages and domains from body to body
+    const element = fc.oneof(
+      { weight: 8, arbitrary: usualEvent },
+      { weight: 2, arbitrary: event },
+      { weight: 1, arbitrary: wrong },
+    );
+    const pathWord = fc.constantFrom('web', 'android', 'ios', 'minp', 'wap', 's2s');
+    fc.assert(
+      fc.property(fc.array(element, { maxLength: 8 }), pathWord, fc.nat(1), (elements, word, indent) => {
+        twins.compare(JSON.stringify([...elements, ...elements.slice(0, 2)], undefined, indent), {
+          ...REQUEST,
+          pathWord: word,
+        });
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test('stores a day of a shop on all platforms as the slow way does', () => {
+    const from = hourFromInteger(495_000);
+    const lines = makeSampleDay({ day: { from, until: addHours(from, 24) }, visits: 300, seed: 1 });
+    const twins = new Twins();
+    const events = lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+    const named = events.map(({ platform, sendTime: _, ip: __, userAgent: ___, ...rest }) => ({ platform, rest }));
+    for (const [pathWord, each] of Map.groupBy(named, ({ platform }) => String(platform))) {
+      for (let first = 0; first < each.length; first += 20)
+        twins.compare(JSON.stringify(each.slice(first, first + 20).map(({ rest }) => rest)), { ...REQUEST, pathWord });
+    }
+  });
+
+  const requests: readonly (readonly [name: string, changes: Partial<TapeRequest>])[] = [
+    ['without a user agent', { userAgent: null }],
+    ['with a user agent that is too long', { userAgent: 'x'.repeat(600) }],
+    ['with a user agent that needs quotes', { userAgent: '"a", b' }],
+    ['without an address', { ip: null }],
+    ['from an IPv6 address', { ip: '2001:db8:1234:5678:9abc:def0:1234:5678' }],
+  ];
+  for (const [name, changes] of requests)
+    test(`maps a visit ${name} as the slow way does`, () =>
+      new Twins().compare('[{"t":"vst","u":"u","s":"s","tm":1795469638313},{"t":"activate","u":"u","tm":1}]', {
+        ...REQUEST,
+        ...changes,
+      }));
+
+  test('finds the domain of an event on a page that comes later in the same body', () => {
+    const twins = new Twins();
+    twins.compare(
+      '[{"t":"cstm","u":"u","s":"s","tm":2,"ptm":1,"n":"a"},{"t":"page","u":"u","s":"s","tm":1,"d":"a,b"}]',
+    );
+    twins.compare('[{"t":"pvar","u":"u","s":"s","tm":3,"ptm":1}]');
+  });
+
+  test('refuses more rows than one request may make, before it makes them', () => {
+    const click = `{"t":"clck","u":"u","tm":1,"e":[${Array(5_000).fill('{}').join()}]}`;
+    const tape = new JsonTape();
+    assert.ok(tape.read(Buffer.from(`[${Array(21).fill(click).join()}]`), DEFAULT_WIRE_LIMITS));
+    assert.throws(() => new TapeMapper(tape, newMapper()).map(REQUEST), { code: 'too_large', message: /105000 rows/ });
+  });
+
+  test('refuses rows that grow out of all proportion to the body', () => {
+    const click = `{"t":"clck","u":"u","tm":1,"p":"${'x'.repeat(1024)}","q":"${'x'.repeat(5000)}","e":[${Array(4_900).fill('{}').join()}]}`;
+    const tape = new JsonTape();
+    assert.ok(tape.read(Buffer.from(`[${Array(19).fill(click).join()}]`), DEFAULT_WIRE_LIMITS));
+    assert.throws(() => new TapeMapper(tape, newMapper()).map(REQUEST), { code: 'too_large' });
+  });
+});
+
+describe('PlainEvents', () => {
+  for (const sdk of ['web-gio-1.0', 'minp-2.0.18'])
+    test(`maps every event that ${sdk} sends for a table the quick way`, () => {
+      const tape = new JsonTape();
+      const plain = new PlainEvents(new RecordWriter(1024 * 1024), new PageDomains(), tape);
+      let mapped = 0;
+      for (const { method, path, body } of readRecordings(sdk)) {
+        if (method !== 'POST') continue;
+        const wire = {
+          body: Buffer.from(body, 'base64'),
+          compressCodec: undefined,
+          cryptCodec: undefined,
+          stm: undefined,
+        };
+        const { isOnTape } = decodeBody(
+          { ...wire, allowsLzString: path.includes('/web/') },
+          DEFAULT_WIRE_LIMITS,
+          undefined,
+          tape,
+        );
+        assert.ok(isOnTape);
+        plain.begin({ ai: 'ai', isWeb: true, fields: WEB_FIELDS, occurrences: new Occurrences() });
+        for (let place = 0; place < tape.elements.count; place += 1) plain.rememberDomain(place);
+        for (let place = 0; place < tape.elements.count; place += 1) {
+          const dataType = PLAIN_TYPE_OF.get(plain.typeOf(place) ?? '');
+          if (dataType === undefined) continue;
+          assert.ok(plain.map(place, dataType) > 0, JSON.stringify(tape.valueOf(place)));
+          mapped += 1;
+        }
+      }
+      assert.ok(mapped > 4, `${mapped} events`);
+    });
+});
+
+const EMPTY = new Uint8Array(0);
+const WEB_FIELDS = { ip: EMPTY, userAgent: EMPTY, pathPlatform: EMPTY, osName: EMPTY, osNameAndVersion: EMPTY };
+
+describe('writeCanonical', () => {
+  test('gives the bytes of the canonical JSON of a plain element', () => {
+    const tape = new JsonTape();
+    const canonical = new CanonicalWriter();
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 4 }), fc.nat(1), (elements, indent) => {
+        const json = Buffer.from(JSON.stringify(elements, undefined, indent));
+        assert.ok(tape.read(json, DEFAULT_WIRE_LIMITS));
+        const bytes = Buffer.alloc(2 * json.length + 100);
+        bytes.set(json);
+        for (let place = 0; place < tape.elements.count; place += 1) {
+          if (tape.elements.shapes[place] === undefined) continue;
+          const end = writeCanonical(bytes, json.length, tape, place);
+          assert.equal(bytes.toString('utf8', json.length, end), canonical.write('', tape.valueOf(place)).toString());
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});

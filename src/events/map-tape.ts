@@ -1,0 +1,150 @@
+/**
+ * Maps the elements of one request whose body is on a tape: plain events from bytes to bytes (plain-events.ts), all others by way
+ * of values (map-events.ts), each in its place, so that rows stand in the order in which they came.
+ *
+ * The result is what map-events.ts makes of the parsed body, in the form in which rows are stored; map-tape.test.ts compares both.
+ */
+import type { JsonTape } from '../wire/json-tape.ts';
+import type { EventBatch } from './event-row.ts';
+import { dataTypeOf, ledgerLineOf, ledgerLineOfType, type LedgerLine } from './event-types.ts';
+import {
+  addTo,
+  beginRun,
+  checkRowCount,
+  countActionRows,
+  mapElement,
+  MAX_LINE_UNITS,
+  PATH_PLATFORMS,
+  receiptsOf,
+  rememberDomain,
+  tooMuchText,
+  type Mapper,
+  type MapRequest,
+  type Run,
+} from './map-events.ts';
+import { PLAIN_TYPE_OF, PlainEvents, sharedField, type PlainRequest } from './plain-events.ts';
+import { BatchTooLargeError, RecordWriter } from './record-writer.ts';
+import { widthOf } from './row-encoder.ts';
+
+/** The request whose body is on the tape. */
+export type TapeRequest = Omit<MapRequest, 'elements' | 'oversize'>;
+
+export class TapeMapper {
+  readonly #tape: JsonTape;
+  readonly #mapper: Mapper;
+  readonly #writer = new RecordWriter(MAX_LINE_UNITS);
+  readonly #plain: PlainEvents;
+  /** The event type of each element that is plain and has one; the value of each other. */
+  readonly #types: (string | undefined)[] = [];
+  readonly #values: unknown[] = [];
+
+  /** Makes a mapper of what is on this tape whenever `map` is called. */
+  constructor(tape: JsonTape, mapper: Mapper) {
+    this.#tape = tape;
+    this.#mapper = mapper;
+    this.#plain = new PlainEvents(this.#writer, mapper.pageDomains, tape);
+  }
+
+  /** Maps the request. The batch's records hold until the next call. @throws AppError too_large */
+  map(request: TapeRequest): EventBatch {
+    this.#readElements();
+    const received = this.#countReceived();
+    const run = beginRun(request, this.#mapper);
+    this.#plain.begin(plainRequestOf(run));
+    this.#rememberDomains(run);
+    try {
+      this.#mapElements(run);
+    } catch (error) {
+      if (error instanceof BatchTooLargeError) throw tooMuchText();
+      throw error;
+    } finally {
+      this.#values.length = 0; // so that no event is held in memory until the next request
+    }
+    const { bytes, at, count } = this.#writer;
+    return {
+      ai: request.ai,
+      rows: [],
+      records: { bytes: bytes.subarray(this.#tape.json.length, at), count },
+      receipts: receiptsOf(run, received),
+      rejections: run.rejections,
+    };
+  }
+
+  #readElements(): void {
+    const { count } = this.#tape.elements;
+    let rows = 0;
+    for (let place = 0; place < count; place += 1) {
+      const type = this.#plain.typeOf(place);
+      this.#types[place] = type;
+      if (type === undefined) {
+        this.#values[place] = this.#tape.valueOf(place);
+        rows += countActionRows(this.#values[place]);
+      } else if (dataTypeOf(type) === 'action') rows += this.#plain.countActions(place);
+    }
+    checkRowCount(rows);
+  }
+
+  #countReceived(): Map<LedgerLine, number> {
+    const received = new Map<LedgerLine, number>();
+    const { count } = this.#tape.elements;
+    for (let place = 0; place < count; place += 1) {
+      const type = this.#types[place];
+      addTo(received, type === undefined ? ledgerLineOf(this.#values[place]) : ledgerLineOfType(type), 1);
+    }
+    return received;
+  }
+
+  #rememberDomains(run: Run): void {
+    const { count } = this.#tape.elements;
+    for (let place = 0; place < count; place += 1) {
+      const type = this.#types[place];
+      if (type === undefined) rememberDomain(run, this.#values[place]);
+      else if (type === 'page' && !this.#plain.rememberDomain(place)) rememberDomain(run, this.#tape.valueOf(place));
+    }
+  }
+
+  #mapElements(run: Run): void {
+    const isServer = run.request.pathWord === 's2s'; // whose events have rules of their own
+    const { count } = this.#tape.elements;
+    for (let place = 0; place < count; place += 1) {
+      const type = this.#types[place];
+      if (type !== undefined && type !== '' && !isServer && this.#mapPlain(run, type, place)) continue;
+      mapElement(run, type === undefined ? this.#values[place] : this.#tape.valueOf(place));
+      for (const row of run.rows) this.#writer.row(row);
+      run.rows.length = 0;
+    }
+  }
+
+  /** Maps a plain element, if it can be done the quick way. */
+  #mapPlain(run: Run, type: string, place: number): boolean {
+    const dataType = PLAIN_TYPE_OF.get(type);
+    if (dataType === undefined) {
+      if (dataTypeOf(type) !== undefined) return false;
+      addTo(run.ignored, ledgerLineOfType(type), 1);
+      return true;
+    }
+    const rows = this.#plain.map(place, dataType);
+    if (rows > 0) addTo(run.made, dataType, rows);
+    return rows > 0;
+  }
+}
+
+/** Takes what plain events need of a request; fields that all of them share are made once. */
+function plainRequestOf({ request, mapper, isWeb, occurrences }: Run): PlainRequest {
+  const { ip, userAgent } = request;
+  const { name, nameAndVersion } = isWeb
+    ? mapper.userAgents.operatingSystemOf(userAgent)
+    : { name: null, nameAndVersion: null };
+  return {
+    ai: request.ai,
+    isWeb,
+    occurrences,
+    fields: {
+      ip: sharedField(ip, Infinity), // never cut
+      userAgent: sharedField(userAgent, widthOf('visit', 'userAgent')),
+      pathPlatform: sharedField(PATH_PLATFORMS[request.pathWord] ?? null, widthOf('visit', 'platform')),
+      osName: sharedField(name, widthOf('visit', 'operatingSystem')),
+      osNameAndVersion: sharedField(nameAndVersion, widthOf('visit', 'operatingSystemVersion')),
+    },
+  };
+}

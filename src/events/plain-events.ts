@@ -1,0 +1,635 @@
+/**
+ * Maps plain events of a tape (json-tape.ts) to stored rows, from bytes to bytes: the quick way of map-events.ts for the events that
+ * SDKs send nearly always.
+ *
+ * `map` either writes all rows of an event or none. It says no to everything that is not plain sailing: events to be rejected, values
+ * of another type than their column's, too wide ones, a visitor whose id is no text. Those go the slow way. What it writes is, byte
+ * for byte, what the slow way would write; map-tape.test.ts compares both.
+ *
+ * Called for every event, so: no strings, no objects, no calls into C++ but the hash.
+ */
+import { hash } from 'node:crypto';
+import { MAX_ACTION_ELEMENTS } from './check-event.ts';
+import {
+  ELEMENT_KEYS,
+  ELEMENT_XPATH,
+  keyPlacesOf,
+  planOf,
+  type KeyPlaces,
+  type Plan,
+  type Step,
+} from './column-plan.ts';
+import type { Fallback } from './column-sources.ts';
+import { csvField, isPlainField } from './csv.ts';
+import type { DataType } from './data-types.ts';
+import { ROW_FLAGS } from './event-row.ts';
+import { eventRowId, pageRequestId, ROW_ID_BYTES, vstRequestId } from './ids.ts';
+import { Occurrences } from './occurrences.ts';
+import type { PageDomains } from './page-domains.ts';
+import {
+  codeOfKind,
+  KEY_TIME_BYTES,
+  RECORD_HEADER_BYTES,
+  SEND_TIME_DIGITS,
+  type RecordWriter,
+} from './record-writer.ts';
+import { writeCanonical } from './tape-canonical.ts';
+import { copyWithin } from './copy-within.ts';
+import { MAP_LIMITS } from './wire-value.ts';
+import { SHAPE_NOTES, type Shape } from '../wire/json-shape.ts';
+import { VALUE, type JsonTape } from '../wire/json-tape.ts';
+
+/** Data types whose events this takes, with what it has to know of each. */
+const PLAIN_TYPES = {
+  visit: { t: ['vst'] },
+  page: { t: ['page'] },
+  action: { t: ['clck', 'chng', 'sbmt'] },
+  custom_event: { t: ['cstm'] },
+  pvar: { t: ['pvar'] },
+  evar: { t: ['evar'] },
+  vstr: { t: ['vstr'] },
+} as const;
+export type PlainType = keyof typeof PLAIN_TYPES;
+
+/** What the events of one request share. */
+export type PlainRequest = {
+  readonly ai: string;
+  readonly isWeb: boolean;
+  /** CSV fields that do not depend on the event; undefined where one needs the slow way (too long). */
+  readonly fields: Readonly<Partial<Record<Fallback, Uint8Array | undefined>>>;
+  /** Equal events so far. Shared with the slow way. */
+  readonly occurrences: Occurrences;
+};
+
+const VISITOR_WIDTH = 64;
+const SESSION_WIDTH = 50;
+/** As in map-events.ts: what is kept of an xpath or a query. */
+const KEPT_WIDTH = 5_000;
+/** More than all that a line can hold besides the event's own values: user agent, ip, ids, numbers, commas. */
+const LINE_ROOM_BYTES = 8 * 1024;
+
+const COMMA = 0x2c;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const HEX = Buffer.from('0123456789abcdef');
+const NO_PLACES = new Int32Array(ELEMENT_KEYS.length).fill(-1);
+
+/** What is known of a shape of events: where its keys are, and its plan for each data type. */
+type ShapeNote = { readonly places: KeyPlaces; readonly plans: Map<PlainType, Plan> };
+
+export class PlainEvents {
+  readonly #writer: RecordWriter;
+  readonly #pageDomains: PageDomains;
+  /** What is hashed before an event, for the project of the request. */
+  readonly #digestHeads = new Map<DataType, Uint8Array>();
+  readonly #rowId = Buffer.alloc(ROW_ID_BYTES);
+  readonly #tape: JsonTape;
+  #request: PlainRequest;
+  // The visitor of the event before; events of a request mostly are of one.
+  #visitor = '';
+  #session = '';
+  #hasVisitor = false;
+  #uStart = 0;
+  #uEnd = 0;
+  #sStart = 0;
+  #sEnd = 0;
+  #visitId: string | undefined;
+  /** The type of the element before. */
+  #type = '';
+  // The event being mapped.
+  #timeMs = 0;
+  #timeAt = 0;
+  #pageId: string | null = null;
+  #domain: string | null = null;
+  #holeAt = 0;
+
+  constructor(writer: RecordWriter, pageDomains: PageDomains, tape: JsonTape) {
+    this.#writer = writer;
+    this.#pageDomains = pageDomains;
+    this.#tape = tape;
+    this.#request = { ai: '', isWeb: false, fields: {}, occurrences: new Occurrences() };
+  }
+
+  /** Begins with a request, whose body is on the tape. */
+  begin(request: PlainRequest): void {
+    this.#writer.clearBehind(this.#tape.json);
+    if (this.#request.ai !== request.ai) this.#digestHeads.clear();
+    this.#request = request;
+    this.#hasVisitor = false;
+  }
+
+  /** Gives the `t` of an element; undefined when the element is not plain, or its type is no text. */
+  typeOf(element: number): string | undefined {
+    const { elements, values, json } = this.#tape;
+    const shape = elements.shapes[element];
+    if (shape === undefined) return undefined;
+    const { t } = noteOf(shape).places;
+    if (t < 0) return undefined;
+    const value = elements.firsts[element]! + t;
+    if (!isRawText(values.kinds[value]!)) return undefined;
+    const start = values.starts[value]!;
+    const end = values.ends[value]!;
+    if (!isText(json, start, end, this.#type)) this.#type = json.toString('utf8', start, end);
+    return this.#type;
+  }
+
+  /** Counts the elements of `e[]` of a plain element. */
+  countActions(element: number): number {
+    const { elements, values } = this.#tape;
+    const { e } = noteOf(elements.shapes[element]!).places;
+    if (e < 0) return 0;
+    const value = elements.firsts[element]! + e;
+    if (values.kinds[value] !== VALUE.objects) return 0;
+    const count = values.ends[value]! - values.starts[value]!;
+    return count > MAX_ACTION_ELEMENTS ? 0 : count;
+  }
+
+  /** Remembers the domain of a page event, if it is one and plain; false when it has to be done the slow way. */
+  rememberDomain(element: number): boolean {
+    const tape = this.#tape;
+    const { places } = noteOf(tape.elements.shapes[element]!);
+    const first = tape.elements.firsts[element]!;
+    if (places.d < 0) return true;
+    const { kinds, starts, ends } = tape.values;
+    const domain = first + places.d;
+    if (kinds[domain] === VALUE.null) return true;
+    if (!isRawText(kinds[domain]!) || !this.#readTime(first, places) || !this.#readVisitor(first, places)) return false;
+    const id = pageRequestId(this.#request.ai, this.#visitor, this.#session, this.#timeMs);
+    this.#pageDomains.set(id, tape.json.toString('utf8', starts[domain], ends[domain]));
+    return true;
+  }
+
+  /** Writes the rows of a plain element of this type. Returns how many, or 0 when the event has to go the slow way. */
+  map(element: number, dataType: PlainType): number {
+    const writer = this.#writer;
+    const tape = this.#tape;
+    const { at: begin, count } = writer;
+    const shape = tape.elements.shapes[element]!;
+    const first = tape.elements.firsts[element]!;
+    const note = noteOf(shape);
+    if (!this.#readEvent(first, note.places, dataType)) return 0;
+    let plan = note.plans.get(dataType);
+    if (plan === undefined) {
+      plan = planOf(shape, dataType);
+      note.plans.set(dataType, plan);
+    }
+    const eventBytes = tape.elementEnds[element]! - tape.elementStarts[element]!;
+    const roomBytes = 4 * eventBytes + LINE_ROOM_BYTES;
+    writer.reserve(roomBytes);
+    const digest = dataType === 'visit' || dataType === 'page' ? undefined : this.#digest(element, dataType);
+    const occurrence = digest === undefined ? 0 : this.#request.occurrences.count(digest);
+    let rows = 1;
+    let firstElement = 0;
+    if (dataType === 'action') {
+      const elements = first + note.places.e;
+      firstElement = tape.values.starts[elements]!;
+      rows = tape.values.ends[elements]! - firstElement;
+    }
+    for (let place = 0; place < rows; place += 1) {
+      writer.reserve(roomBytes);
+      this.#identify(dataType, digest, place, occurrence);
+      const isWritten = this.#row(
+        plan,
+        first,
+        note.places,
+        dataType,
+        dataType === 'action' ? firstElement + place : -1,
+        place,
+      );
+      if (isWritten) continue;
+      writer.at = begin;
+      writer.count = count;
+      return 0;
+    }
+    if (digest !== undefined) this.#request.occurrences.add(digest);
+    return rows;
+  }
+
+  /** Reads what every row of the event needs; false when it is not there in the plain form. */
+  #readEvent(first: number, places: KeyPlaces, dataType: PlainType): boolean {
+    const { kinds } = this.#tape.values;
+    if (!this.#readTime(first, places) || !this.#readVisitor(first, places)) return false;
+    if (dataType === 'action') {
+      if (places.e < 0 || kinds[first + places.e] !== VALUE.objects) return false;
+      const count = this.#tape.values.ends[first + places.e]! - this.#tape.values.starts[first + places.e]!;
+      if (count === 0 || count > MAX_ACTION_ELEMENTS) return false;
+    }
+    if (dataType === 'custom_event' && !this.#isFilledText(first, places.n)) return false;
+    this.#pageId = null;
+    this.#domain = null;
+    const { ai } = this.#request;
+    if (dataType === 'visit') return true;
+    if (dataType === 'page') {
+      this.#pageId = pageRequestId(ai, this.#visitor, this.#session, this.#timeMs);
+      return true;
+    }
+    if (dataType === 'evar' || dataType === 'vstr') return true; // no column of theirs needs the page
+    if (places.ptm >= 0 && kinds[first + places.ptm] !== VALUE.null) {
+      if (kinds[first + places.ptm] !== VALUE.integer) return false;
+      this.#pageId = pageRequestId(ai, this.#visitor, this.#session, this.#integer(first + places.ptm));
+    }
+    if (dataType === 'action' || (places.d >= 0 && kinds[first + places.d] !== VALUE.null)) return true;
+    if (this.#pageId === null) return true;
+    this.#domain = this.#pageDomains.get(this.#pageId) ?? null;
+    return this.#domain !== null; // else it is completed later, and its row says so
+  }
+
+  #readTime(first: number, { tm }: KeyPlaces): boolean {
+    if (tm < 0 || this.#tape.values.kinds[first + tm] !== VALUE.integer) return false;
+    this.#timeAt = first + tm;
+    this.#timeMs = this.#integer(first + tm);
+    return true;
+  }
+
+  #readVisitor(first: number, { u, s }: KeyPlaces): boolean {
+    const { json, values } = this.#tape;
+    const { kinds, starts, ends } = values;
+    if (!this.#isFilledText(first, u) || !isRawText(kinds[first + u]!)) return false;
+    const uStart = starts[first + u]!;
+    const uEnd = ends[first + u]!;
+    if (uEnd - uStart > VISITOR_WIDTH) return false;
+    let [sStart, sEnd] = [0, 0];
+    if (s >= 0 && kinds[first + s] !== VALUE.null) {
+      if (!isRawText(kinds[first + s]!)) return false;
+      sStart = starts[first + s]!;
+      sEnd = ends[first + s]!;
+      if (sEnd - sStart > SESSION_WIDTH) return false;
+    }
+    const isSame =
+      this.#hasVisitor &&
+      isSameText(json, uStart, uEnd, this.#uStart, this.#uEnd) &&
+      isSameText(json, sStart, sEnd, this.#sStart, this.#sEnd);
+    this.#uStart = uStart;
+    this.#uEnd = uEnd;
+    this.#sStart = sStart;
+    this.#sEnd = sEnd;
+    if (isSame) return true;
+    this.#hasVisitor = true;
+    this.#visitor = json.toString('utf8', uStart, uEnd);
+    this.#session = json.toString('utf8', sStart, sEnd);
+    this.#visitId = undefined;
+    return true;
+  }
+
+  #isFilledText(first: number, place: number): boolean {
+    if (place < 0) return false;
+    const { kinds, starts, ends } = this.#tape.values;
+    return kinds[first + place]! >= VALUE.text && ends[first + place]! > starts[first + place]!;
+  }
+
+  #integer(value: number): number {
+    const { json, values } = this.#tape;
+    let number = 0;
+    for (let at = values.starts[value]!; at < values.ends[value]!; at += 1) number = number * 10 + json[at]! - 0x30;
+    return number;
+  }
+
+  #digest(element: number, dataType: DataType): string {
+    let head = this.#digestHeads.get(dataType);
+    if (head === undefined) {
+      head = Buffer.from(`event\0${this.#request.ai}\0${dataType}\0`);
+      this.#digestHeads.set(dataType, head);
+    }
+    // Written where the rows will stand, which are written after it.
+    const writer = this.#writer;
+    const { at, bytes } = writer;
+    const end = writeCanonical(bytes, writeBytes(bytes, at, head), this.#tape, element);
+    return hash('sha256', bytes.subarray(at, end), 'hex');
+  }
+
+  /** Leaves the row's id in `#rowId`. */
+  #identify(dataType: PlainType, digest: string | undefined, place: number, occurrence: number): void {
+    const id = this.#rowId;
+    if (digest === undefined) {
+      id.fill(0);
+      if (dataType === 'visit') writeHex(id, 0, this.#visitKey(), 0, 16);
+      else {
+        const pageId = this.#pageId!;
+        const timeMs = Number(pageId.slice(0, 13));
+        writeTime(id, 0, timeMs, 0);
+        writeHex(id, 8, pageId, 13, 10);
+      }
+    } else if (place === 0 && occurrence === 0) writeHex(id, 0, digest, 0, 2 * ROW_ID_BYTES);
+    else eventRowId(digest, place, occurrence).copy(id);
+  }
+
+  #visitKey(): string {
+    this.#visitId ??= vstRequestId(this.#request.ai, this.#visitor, this.#session);
+    return this.#visitId;
+  }
+
+  /** Writes one row; false when a value needs the slow way. */
+  #row(plan: Plan, first: number, places: KeyPlaces, dataType: PlainType, innerObject: number, place: number): boolean {
+    const writer = this.#writer;
+    const tape = this.#tape;
+    const { json } = tape;
+    const out = writer.bytes;
+    const start = writer.at;
+    const elementPlaces = innerObject < 0 ? NO_PLACES : elementPlacesOf(tape.inner.shapes[innerObject]!);
+    const innerFirst = innerObject < 0 ? 0 : tape.inner.firsts[innerObject]!;
+    let timeMs = this.#timeMs;
+    if (innerObject >= 0 && elementPlaces[0]! >= 0) {
+      const elementTime = innerFirst + elementPlaces[0]!;
+      const kind = tape.innerValues.kinds[elementTime];
+      if (kind === VALUE.integer)
+        timeMs = integerOf(json, tape.innerValues.starts[elementTime]!, tape.innerValues.ends[elementTime]!);
+      else if (kind !== VALUE.null) return false;
+    }
+
+    let at = start + RECORD_HEADER_BYTES;
+    at = copyWithin(out, at, this.#uStart, this.#uEnd);
+    out[at++] = 0;
+    at = copyWithin(out, at, this.#sStart, this.#sEnd);
+    out[at++] = 0;
+    writeTime(out, at, dataType === 'visit' ? 0 : timeMs, 0x80);
+    at += KEY_TIME_BYTES;
+    for (let byte = 0; byte < ROW_ID_BYTES; byte += 1) out[at + byte] = this.#rowId[byte]!;
+    at += ROW_ID_BYTES;
+
+    const lineStart = at;
+    const { steps, lastCommas } = plan;
+    for (const step of steps) {
+      for (let comma = step.commas; comma > 0; comma -= 1) out[at++] = COMMA;
+      if (step.elementKey >= 0) {
+        const key = elementPlaces[step.elementKey]!;
+        at = this.#field(step, tape.innerValues, key < 0 ? -1 : innerFirst + key, -1, out, at);
+      } else
+        at = this.#field(
+          step,
+          tape.values,
+          step.at < 0 ? -1 : first + step.at,
+          step.orAt < 0 ? -1 : first + step.orAt,
+          out,
+          at,
+        );
+      if (at < 0) return false;
+    }
+    for (let comma = lastCommas; comma > 0; comma -= 1) out[at++] = COMMA;
+    out[at++] = 0x0a;
+    const lineEnd = at;
+
+    writer.at = at;
+    if (dataType === 'action') {
+      if (!this.#extra('q', tape.values, places.q < 0 ? -1 : first + places.q)) return false;
+      const xpath = elementPlaces[ELEMENT_XPATH]!;
+      if (!this.#extra('x', tape.innerValues, xpath < 0 ? -1 : innerFirst + xpath)) return false;
+    }
+    const flags = place === 0 ? ROW_FLAGS.firstOfEvent : 0;
+    writer.header({ start, code: codeOfKind(dataType), flags, lineStart, holeAt: this.#holeAt, lineEnd });
+    return true;
+  }
+
+  /** Writes a column's field; returns its end, or -1 when it needs the slow way. `value` and `orValue` are -1 where there is none. */
+  #field(step: Step, values: JsonTape['values'], value: number, orValue: number, out: Uint8Array, at: number): number {
+    const { kinds, starts, ends } = values;
+    let from = value;
+    if (from < 0 || kinds[from] === VALUE.null) from = orValue;
+    if (from < 0 || kinds[from] === VALUE.null) return this.#fallback(step.otherwise, out, at);
+    const kind = kinds[from]!;
+    const start = starts[from]!;
+    const end = ends[from]!;
+    const { json } = this.#tape;
+    switch (step.type) {
+      case 'string':
+        if (kind <= VALUE.object || end - start > step.width) return -1;
+        if (kind >= VALUE.quotedText) {
+          if (end === start && step.skipsEmpty) return this.#fallback(step.otherwise, out, at);
+          out[at] = QUOTE;
+          const textEnd = copyWithin(out, at + 1, start, end);
+          out[textEnd] = QUOTE;
+          return textEnd + 1;
+        }
+        return copyWithin(out, at, start, end);
+      case 'int64':
+        if (kind === VALUE.integer || (kind === VALUE.text && !step.isInteger && isPlainInteger(json, start, end)))
+          return copyWithin(out, at, start, end);
+        return -1;
+      case 'double':
+        return kind === VALUE.number || kind === VALUE.integer ? copyWithin(out, at, start, end) : -1;
+      case 'map':
+        if (kind === VALUE.object) return this.#map(start, out, at);
+        return kind === VALUE.objects && start === end ? at : -1; // PHP writes an empty map as []
+    }
+  }
+
+  /** Writes a map as its JSON text in a quoted field: `"{\"key\":\"value\"}"`. */
+  #map(object: number, out: Uint8Array, from: number): number {
+    const { inner, innerValues } = this.#tape;
+    const { keys } = inner.shapes[object]!;
+    if (keys.length > MAP_LIMITS.keys) return -1;
+    const { kinds, starts, ends } = innerValues;
+    const first = inner.firsts[object]!;
+    let at = from;
+    out[at++] = QUOTE;
+    out[at++] = 0x7b;
+    let isEmpty = true;
+    for (let place = 0; place < keys.length; place += 1) {
+      const value = first + place;
+      if (kinds[value] === VALUE.null) continue;
+      const key = keys[place]!;
+      const start = starts[value]!;
+      const end = ends[value]!;
+      if (key.length > MAP_LIMITS.keyWidth || end - start > MAP_LIMITS.valueWidth) return -1;
+      if (!isEmpty) out[at++] = COMMA;
+      isEmpty = false;
+      out[at++] = BACKSLASH;
+      out[at++] = QUOTE;
+      for (let unit = 0; unit < key.length; unit += 1) {
+        const code = key.charCodeAt(unit);
+        if (code > 0x7e) return -1;
+        out[at++] = code;
+      }
+      out[at++] = BACKSLASH;
+      out[at++] = QUOTE;
+      out[at++] = 0x3a;
+      out[at++] = BACKSLASH;
+      out[at++] = QUOTE;
+      at = kinds[value] === VALUE.escapedText ? copyQuoted(out, at, start, end) : copyWithin(out, at, start, end);
+      out[at++] = BACKSLASH;
+      out[at++] = QUOTE;
+    }
+    if (isEmpty) return from;
+    if (at - from > MAP_LIMITS.encodedBytes) return -1;
+    out[at++] = 0x7d;
+    out[at++] = QUOTE;
+    return at;
+  }
+
+  /** Writes what stands in a column for which the event has no value; -1 when that needs the slow way. */
+  #fallback(otherwise: Fallback, out: Uint8Array, at: number): number {
+    switch (otherwise) {
+      case 'null':
+        return at;
+      case 'sendTime':
+        this.#holeAt = at;
+        for (let digit = 0; digit < SEND_TIME_DIGITS; digit += 1) out[at + digit] = 0x30;
+        return at + SEND_TIME_DIGITS;
+      case 'time': {
+        const { starts, ends } = this.#tape.values;
+        return copyWithin(out, at, starts[this.#timeAt]!, ends[this.#timeAt]!);
+      }
+      case 'visitKey':
+        return writeAscii(out, at, this.#visitKey());
+      case 'ownPageKey':
+      case 'pageKey':
+        return this.#pageId === null ? at : writeAscii(out, at, this.#pageId);
+      case 'actionKey': {
+        out[at] = this.#request.isWeb ? 0x77 : 0x6d;
+        out[at + 1] = 0x61;
+        out[at + 2] = 0x3a;
+        for (let digit = 0; digit < 27; digit += 1) {
+          const byte = this.#rowId[digit >> 1]!;
+          out[at + 3 + digit] = HEX[(digit & 1) === 0 ? byte >> 4 : byte & 15]!;
+        }
+        return at + 30;
+      }
+      case 'rememberedDomain': {
+        if (this.#domain === null) return at;
+        const field = isPlainField(this.#domain) ? this.#domain : csvField(this.#domain);
+        return at + this.#writer.bytes.write(field, at);
+      }
+      default: {
+        const field = this.#request.fields[otherwise];
+        return field === undefined ? -1 : writeBytes(out, at, field);
+      }
+    }
+  }
+
+  /** Writes a value that is kept beside the line; false when it needs the slow way. */
+  #extra(name: string, values: JsonTape['values'], value: number): boolean {
+    if (value < 0 || values.kinds[value] === VALUE.null) return true;
+    const kind = values.kinds[value]!;
+    const start = values.starts[value]!;
+    const end = values.ends[value]!;
+    if (kind <= VALUE.object || end - start > KEPT_WIDTH) return false;
+    const writer = this.#writer;
+    const out = writer.bytes;
+    let at = writer.at;
+    out[at++] = name.length;
+    for (let unit = 0; unit < name.length; unit += 1) out[at++] = name.charCodeAt(unit);
+    const lengthAt = at;
+    at += 4;
+    if (kind === VALUE.escapedText) at = copyUnescaped(out, at, start, end);
+    else at = copyWithin(out, at, start, end);
+    writer.u32At(lengthAt, at - lengthAt - 4);
+    writer.at = at;
+    return true;
+  }
+}
+
+function noteOf(shape: Shape): ShapeNote {
+  const known = shape.notes[SHAPE_NOTES.plan] as ShapeNote | undefined;
+  if (known !== undefined) return known;
+  const note: ShapeNote = { places: keyPlacesOf(shape), plans: new Map() };
+  shape.notes[SHAPE_NOTES.plan] = note;
+  return note;
+}
+
+/** Finds where an element of `e[]` of this shape has ELEMENT_KEYS. */
+function elementPlacesOf(shape: Shape): Int32Array {
+  const known = shape.notes[SHAPE_NOTES.element] as Int32Array | undefined;
+  if (known !== undefined) return known;
+  const places = Int32Array.from(ELEMENT_KEYS, (key) => shape.keys.indexOf(key));
+  shape.notes[SHAPE_NOTES.element] = places;
+  return places;
+}
+
+function writeBytes(to: Uint8Array, at: number, bytes: Uint8Array): number {
+  for (let place = 0; place < bytes.length; place += 1) to[at + place] = bytes[place]!;
+  return at + bytes.length;
+}
+
+/** Copies a text with escapes as the text that it stands for. */
+function copyUnescaped(bytes: Uint8Array, at: number, start: number, end: number): number {
+  let target = at;
+  for (let place = start; place < end; place += 1) {
+    if (bytes[place] === BACKSLASH) place += 1;
+    bytes[target++] = bytes[place]!;
+  }
+  return target;
+}
+
+/** Copies a text as it stands in JSON, with all of its quotes and backslashes escaped once more. */
+function copyQuoted(bytes: Uint8Array, at: number, start: number, end: number): number {
+  let target = at;
+  for (let place = start; place < end; place += 1) {
+    const byte = bytes[place]!;
+    if (byte === BACKSLASH || byte === QUOTE) bytes[target++] = BACKSLASH;
+    bytes[target++] = byte;
+  }
+  return target;
+}
+
+/** Says whether a value is a text whose bytes are itself. */
+function isRawText(kind: number): boolean {
+  return kind === VALUE.text || kind === VALUE.quotedText;
+}
+
+function writeAscii(to: Uint8Array, at: number, text: string): number {
+  for (let place = 0; place < text.length; place += 1) to[at + place] = text.charCodeAt(place);
+  return at + text.length;
+}
+
+/** Writes hex digits of a text as bytes. */
+function writeHex(to: Uint8Array, at: number, text: string, from: number, digits: number): void {
+  for (let digit = 0; digit < digits; digit += 2)
+    to[at + (digit >> 1)] = (nibble(text.charCodeAt(from + digit)) << 4) | nibble(text.charCodeAt(from + digit + 1));
+}
+
+function nibble(code: number): number {
+  return code < 0x3a ? code - 0x30 : code - 0x57;
+}
+
+/** Writes a non-negative time as eight bytes, the highest first, with these bits flipped in the first byte. */
+function writeTime(to: Uint8Array, at: number, timeMs: number, flip: number): void {
+  const high = Math.floor(timeMs / 0x1_0000_0000);
+  const low = timeMs >>> 0;
+  to[at] = (high >>> 24) ^ flip;
+  to[at + 1] = high >>> 16;
+  to[at + 2] = high >>> 8;
+  to[at + 3] = high;
+  to[at + 4] = low >>> 24;
+  to[at + 5] = low >>> 16;
+  to[at + 6] = low >>> 8;
+  to[at + 7] = low;
+}
+
+function integerOf(json: Uint8Array, start: number, end: number): number {
+  let number = 0;
+  for (let at = start; at < end; at += 1) number = number * 10 + json[at]! - 0x30;
+  return number;
+}
+
+/** Says whether a text is a whole number that is printed as it is written. */
+function isPlainInteger(json: Uint8Array, start: number, end: number): boolean {
+  if (end - start > 15 || (json[start] === 0x30 && end - start > 1)) return false;
+  for (let at = start; at < end; at += 1) if (json[at]! < 0x30 || json[at]! > 0x39) return false;
+  return true;
+}
+
+function isText(json: Uint8Array, start: number, end: number, text: string): boolean {
+  if (end - start !== text.length) return false;
+  for (let place = 0; place < text.length; place += 1) if (json[start + place] !== text.charCodeAt(place)) return false;
+  return true;
+}
+
+function isSameText(json: Uint8Array, start: number, end: number, otherStart: number, otherEnd: number): boolean {
+  if (end - start !== otherEnd - otherStart) return false;
+  for (let place = 0; place < end - start; place += 1)
+    if (json[start + place] !== json[otherStart + place]) return false;
+  return true;
+}
+
+/** Makes the CSV field of a text that all events of a request share; undefined when it is wider than its column. */
+export function sharedField(text: string | null, width: number): Uint8Array | undefined {
+  if (text === null) return new Uint8Array(0);
+  if (text.length > width) return undefined;
+  return Buffer.from(isPlainField(text) ? text : csvField(text));
+}
+
+/** The plain data types by event type. */
+export const PLAIN_TYPE_OF: ReadonlyMap<string, PlainType> = new Map(
+  Object.entries(PLAIN_TYPES).flatMap(([dataType, { t }]) =>
+    t.map((type): [string, PlainType] => [type, dataType as PlainType]),
+  ),
+);
