@@ -44,7 +44,7 @@ export const ARRIVAL_GUARDS: readonly Guard[] = [
     name: 'fence-check',
     protects: 'A2: an append behind the seal of its hour is void',
     file: APPENDER,
-    find: 'if (!(await isThere(fencePath(this.#options.root, segment.hour))) || (await this.#isConfirmed(segment, end))) {',
+    find: 'if (!isThereNow(fencePath(this.#options.root, segment.hour)) || (await this.#isConfirmed(segment, end))) {',
     replacement: 'if (Number.isFinite(end)) {',
     test: { file: APPENDER_TEST, name: 'A2 writes a batch again for the next hour' },
   },

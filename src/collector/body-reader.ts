@@ -43,14 +43,14 @@ export class BodyReader {
       bytes = 0;
     };
     try {
-      for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      await readChunks(request, (chunk) => {
         chunks.push(chunk);
         bytes += chunk.length;
         this.#hold(ai, chunk.length);
         if (bytes > maxBodyBytes) throw tooLarge(maxBodyBytes);
         if (this.#isOverfull(ai))
           throw new AppError('overloaded', 'The server holds as many bytes as it may.', { retryAfterSeconds: 1 });
-      }
+      });
       return { bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes), release };
     } catch (error) {
       release();
@@ -71,6 +71,26 @@ export class BodyReader {
     if (held === 0) this.#heldByProject.delete(ai);
     else this.#heldByProject.set(ai, held);
   }
+}
+
+/** Reads a body to its end; rejects when it breaks off, or with what `take` throws. By events: an iterator costs several times as much. */
+function readChunks(request: IncomingMessage, take: (chunk: Buffer) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (error?: unknown): void => {
+      request.off('data', onData).off('end', end).off('close', onClose).off('error', end);
+      if (error === undefined) resolve();
+      else reject(error instanceof Error ? error : new Error(String(error)));
+    };
+    const onData = (chunk: Buffer): void => {
+      try {
+        take(chunk);
+      } catch (error) {
+        end(error);
+      }
+    };
+    const onClose = (): void => end(request.readableEnded ? undefined : new Error('The connection was closed.'));
+    request.on('data', onData).once('end', end).once('close', onClose).once('error', end);
+  });
 }
 
 /** Throws the rest of a body away as it comes, up to a bound. */

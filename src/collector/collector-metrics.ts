@@ -1,54 +1,70 @@
 /** What the collector counts for /metrics. */
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Histogram, type Registry } from 'prom-client';
 import type { EventBatch } from '../events/event-row.ts';
+import { TalliedCounter } from '../lib/tallied-counter.ts';
 
 export class CollectorMetrics {
-  readonly requests: Counter<'status'>;
-  readonly #events: Counter<'line' | 'outcome'>;
-  readonly cutValues: Counter<'data_type' | 'column'>;
-  readonly bodies: Counter<'coding'>;
-  readonly seconds: Histogram;
+  readonly #requests: TalliedCounter;
+  readonly #events: TalliedCounter;
+  readonly #cutValues: TalliedCounter;
+  readonly #bodies: TalliedCounter;
+  readonly #seconds: Histogram;
 
   constructor(registry: Registry) {
-    const registers = [registry];
-    this.requests = new Counter({
+    this.#requests = new TalliedCounter({
       name: 'tidegate_collector_requests_total',
       help: 'Requests to the collector, by HTTP status.',
       labelNames: ['status'],
-      registers,
+      registry,
     });
-    this.#events = new Counter({
+    this.#events = new TalliedCounter({
       name: 'tidegate_collector_events_total',
       help: 'Events stored, by ledger line and outcome (received, rejected, ignored). Accepted is what is left.',
       labelNames: ['line', 'outcome'],
-      registers,
+      registry,
     });
-    this.cutValues = new Counter({
+    this.#cutValues = new TalliedCounter({
       name: 'tidegate_collector_cut_values_total',
       help: 'Values that were cut to their documented width, or could not be read in their type.',
       labelNames: ['data_type', 'column'],
-      registers,
+      registry,
     });
-    this.bodies = new Counter({
+    this.#bodies = new TalliedCounter({
       name: 'tidegate_collector_bodies_total',
       help: 'Bodies decoded, by coding.',
       labelNames: ['coding'],
-      registers,
+      registry,
     });
-    this.seconds = new Histogram({
+    this.#seconds = new Histogram({
       name: 'tidegate_collector_request_seconds',
       help: 'Time from a request to its answer, its rows durable.',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
-      registers,
+      registers: [registry],
     });
+  }
+
+  /** Counts a request that has ended, and how long it took. */
+  countRequest(status: number, tookMs: number): void {
+    this.#requests.add(String(status));
+    this.#seconds.observe(tookMs / 1000);
+  }
+
+  /** Counts a body that was decoded. */
+  countBody(coding: string): void {
+    this.#bodies.add(coding);
+  }
+
+  /** Counts a value that was cut, or could not be read. */
+  countCut(dataType: string, column: string): void {
+    this.#cutValues.add(`${dataType}\n${column}`);
   }
 
   /** Counts a batch that was stored. */
   countBatch(batch: EventBatch, rejected: number): void {
     for (const { line, received, ignored } of batch.receipts) {
-      this.#events.inc({ line, outcome: 'received' }, received);
-      if (ignored > 0) this.#events.inc({ line, outcome: 'ignored' }, ignored);
+      this.#events.add(`${line}\nreceived`, received);
+      if (ignored > 0) this.#events.add(`${line}\nignored`, ignored);
     }
-    if (rejected > 0) this.#events.inc({ line: 'all', outcome: 'rejected' }, rejected);
+    if (rejected > 0) this.#events.add('all\nrejected', rejected);
   }
 }

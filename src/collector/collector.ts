@@ -60,7 +60,7 @@ export class Collector {
     this.#mapper = {
       pageDomains: new PageDomains(),
       userAgents: new UserAgents(),
-      onCut: (dataType, column) => options.metrics.cutValues.inc({ data_type: dataType, column }),
+      onCut: (dataType, column) => options.metrics.countCut(dataType, column),
     };
     this.#tapeMapper = new TapeMapper(this.#tape, this.#mapper);
   }
@@ -76,10 +76,9 @@ export class Collector {
     }
     const endpoint = findEndpoint(path);
     if (!endpoint) return false;
-    const endTimer = this.#options.metrics.seconds.startTimer();
+    const begunMs = performance.now();
     response.once('close', () => {
-      endTimer();
-      this.#options.metrics.requests.inc({ status: response.statusCode });
+      this.#options.metrics.countRequest(response.statusCode, performance.now() - begunMs);
     });
     this.#answer(endpoint, query, request, response).catch((error: unknown) => this.#refuse(response, error));
     return true;
@@ -156,7 +155,7 @@ export class Collector {
 
   async #store({ ai, pathWord }: Endpoint, decoded: DecodedBody, request: IncomingMessage): Promise<Receipt> {
     const { store, clientAddresses, metrics } = this.#options;
-    metrics.bodies.inc({ coding: decoded.coding });
+    metrics.countBody(decoded.coding);
     const sent = {
       ai,
       pathWord,
@@ -201,10 +200,10 @@ function summarize(rejections: readonly string[], receipts: readonly { received:
 }
 
 function sendJson(response: ServerResponse, status: number, body: object): void {
-  const bytes = Buffer.from(JSON.stringify(body));
+  const json = JSON.stringify(body);
   response
-    .writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': bytes.length })
-    .end(bytes);
+    .writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(json) })
+    .end(json); // as text, which Node writes in one piece with the head
 }
 
 function splitUrl(url: string): [path: string, query: string] {

@@ -37,6 +37,7 @@ export class TapeMapper {
   /** The event type of each element that is plain and has one; the value of each other. */
   readonly #types: (string | undefined)[] = [];
   readonly #values: unknown[] = [];
+  #lastFields: (Pick<TapeRequest, 'ip' | 'userAgent' | 'pathWord'> & Pick<PlainRequest, 'fields'>) | undefined;
 
   /** Makes a mapper of what is on this tape whenever `map` is called. */
   constructor(tape: JsonTape, mapper: Mapper) {
@@ -50,7 +51,7 @@ export class TapeMapper {
     this.#readElements();
     const received = this.#countReceived();
     const run = beginRun(request, this.#mapper);
-    this.#plain.begin(plainRequestOf(run));
+    this.#plain.begin({ ai: request.ai, isWeb: run.isWeb, occurrences: run.occurrences, fields: this.#fieldsOf(run) });
     this.#rememberDomains(run);
     try {
       this.#mapElements(run);
@@ -68,6 +69,16 @@ export class TapeMapper {
       receipts: receiptsOf(run, received),
       rejections: run.rejections,
     };
+  }
+
+  /** Gives the shared fields; those of the request before, when nothing that they depend on has changed. */
+  #fieldsOf(run: Run): PlainRequest['fields'] {
+    const { ip, userAgent, pathWord } = run.request;
+    const last = this.#lastFields;
+    if (last?.ip === ip && last.userAgent === userAgent && last.pathWord === pathWord) return last.fields;
+    const fields = sharedFieldsOf(run);
+    this.#lastFields = { ip, userAgent, pathWord, fields };
+    return fields;
   }
 
   #readElements(): void {
@@ -129,22 +140,17 @@ export class TapeMapper {
   }
 }
 
-/** Takes what plain events need of a request; fields that all of them share are made once. */
-function plainRequestOf({ request, mapper, isWeb, occurrences }: Run): PlainRequest {
+/** Makes the fields that all events of a request share. */
+function sharedFieldsOf({ request, mapper, isWeb }: Run): PlainRequest['fields'] {
   const { ip, userAgent } = request;
   const { name, nameAndVersion } = isWeb
     ? mapper.userAgents.operatingSystemOf(userAgent)
     : { name: null, nameAndVersion: null };
   return {
-    ai: request.ai,
-    isWeb,
-    occurrences,
-    fields: {
-      ip: sharedField(ip, Infinity), // never cut
-      userAgent: sharedField(userAgent, widthOf('visit', 'userAgent')),
-      pathPlatform: sharedField(PATH_PLATFORMS[request.pathWord] ?? null, widthOf('visit', 'platform')),
-      osName: sharedField(name, widthOf('visit', 'operatingSystem')),
-      osNameAndVersion: sharedField(nameAndVersion, widthOf('visit', 'operatingSystemVersion')),
-    },
+    ip: sharedField(ip, Infinity), // never cut
+    userAgent: sharedField(userAgent, widthOf('visit', 'userAgent')),
+    pathPlatform: sharedField(PATH_PLATFORMS[request.pathWord] ?? null, widthOf('visit', 'platform')),
+    osName: sharedField(name, widthOf('visit', 'operatingSystem')),
+    osNameAndVersion: sharedField(nameAndVersion, widthOf('visit', 'operatingSystemVersion')),
   };
 }

@@ -60,7 +60,7 @@ export class ImportWriter {
   async append(batch: EventBatch, sendTimeMs: number): Promise<void> {
     const bytes = this.#encoder.encode(batch);
     const hour = this.#hourFile(hourOf(sendTimeMs));
-    const header = buildFrameHeader([bytes], sendTimeMs, crc32);
+    const header = buildFrameHeader([bytes], 1, sendTimeMs, crc32);
     hour.pending.push(header, bytes);
     this.#bufferedBytes += header.length + bytes.length;
     if (this.#bufferedBytes >= MAX_BUFFERED_BYTES) await this.#flush();

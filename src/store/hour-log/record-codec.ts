@@ -26,6 +26,7 @@ export {
 export const FRAME_HEADER_BYTES = 8;
 export const BODY_HEADER_BYTES = 12;
 export const RECEIPT_BYTES = 13;
+const SLAB_BYTES = 1024 * 1024;
 const LEDGER_LINE_OF = new Map([...LEDGER_CODES].map(([line, code]) => [code, line]));
 
 /** Finds the ledger line of a code; codes of later versions are `other`. */
@@ -37,6 +38,8 @@ export function ledgerLineOfCode(code: number): string {
 export class BatchEncoder {
   readonly #maxBytes: number;
   readonly #writer: RecordWriter;
+  #slab = Buffer.alloc(0);
+  #slabAt = SLAB_BYTES;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -66,28 +69,40 @@ export class BatchEncoder {
     const bytes = writer.at + recordBytes;
     if (recordBytes > 0 && bytes > this.#maxBytes)
       throw new BatchTooLargeError(`a batch grew past ${this.#maxBytes} bytes`);
-    const encoded = Buffer.allocUnsafeSlow(bytes);
+    const encoded = this.#allocate(bytes);
     writer.u32At(0, bytes - 4);
     writer.bytes.copy(encoded, 0, 0, writer.at);
     records?.bytes.copy(encoded, writer.at);
     return encoded;
   }
+
+  /** Cuts memory for small batches from a slab: fresh memory for each would have V8 collect garbage all the time. */
+  #allocate(bytes: number): Buffer {
+    if (bytes > SLAB_BYTES / 4) return Buffer.allocUnsafeSlow(bytes);
+    if (this.#slabAt + bytes > SLAB_BYTES) {
+      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.#slabAt = 0;
+    }
+    this.#slabAt += bytes;
+    return this.#slab.subarray(this.#slabAt - bytes, this.#slabAt);
+  }
 }
 
-/** Builds the header of a frame that holds these batches: frame header and body header together. */
+/** Builds the header of a frame that holds this many batches, which lie in these pieces: frame header and body header together. */
 export function buildFrameHeader(
-  batches: readonly Buffer[],
+  pieces: readonly Buffer[],
+  batchCount: number,
   sendTimeMs: number,
   crc32: (data: Buffer, crc?: number) => number,
 ): Buffer {
   const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES + BODY_HEADER_BYTES);
   let bodyBytes = BODY_HEADER_BYTES;
-  for (const batch of batches) bodyBytes += batch.length;
+  for (const piece of pieces) bodyBytes += piece.length;
   header.writeUInt32LE(bodyBytes, 0);
   header.writeDoubleLE(sendTimeMs, FRAME_HEADER_BYTES);
-  header.writeUInt32LE(batches.length, FRAME_HEADER_BYTES + 8);
+  header.writeUInt32LE(batchCount, FRAME_HEADER_BYTES + 8);
   let crc = crc32(header.subarray(FRAME_HEADER_BYTES));
-  for (const batch of batches) crc = crc32(batch, crc);
+  for (const piece of pieces) crc = crc32(piece, crc);
   header.writeUInt32LE(crc, 4);
   return header;
 }

@@ -25,7 +25,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { AppError } from '../../errors/app-error.ts';
 import { hourEndMs, hourOf, hourStartMs, type Hour } from '../../events/hour.ts';
-import { isThere, syncFolder } from '../../lib/atomic-file.ts';
+import { isThere, isThereNow, syncFolder } from '../../lib/atomic-file.ts';
 import { waitFor, type Clock } from '../../lib/clock.ts';
 import { describeFault } from '../../lib/system-error.ts';
 import { fencePath, hourFolder, hoursFolder, listHours, SEGMENT_SUFFIX, segmentName } from './layout.ts';
@@ -152,16 +152,17 @@ export class SegmentAppender {
 
   /** Writes a group until it is durable in an hour that is open to it. Returns its send time. */
   async #writeGroup(group: readonly Waiting[]): Promise<number> {
-    const batches = group.map((waiting) => waiting.bytes);
+    const batches = joinNeighbours(group);
+    const count = group.length;
     for (;;) {
       const { segment, sendTimeMs } = await this.#openSegment();
-      const header = buildFrameHeader(batches, sendTimeMs, crc32);
+      const header = buildFrameHeader(batches, count, sendTimeMs, crc32);
       let length = header.length;
       for (const batch of batches) length += batch.length;
       await writeAll(segment.handle, [header, ...batches], segment.bytes);
       if (this.#options.syncs) await segment.handle.datasync();
       const end = segment.bytes + length;
-      if (!(await isThere(fencePath(this.#options.root, segment.hour))) || (await this.#isConfirmed(segment, end))) {
+      if (!isThereNow(fencePath(this.#options.root, segment.hour)) || (await this.#isConfirmed(segment, end))) {
         segment.bytes = end;
         return sendTimeMs;
       }
@@ -249,6 +250,22 @@ export class SegmentAppender {
       }
     }
   }
+}
+
+/** Gives the bytes of a group in as few pieces as they lie in: an encoder puts one batch behind the other. */
+function joinNeighbours(group: readonly Waiting[]): Buffer[] {
+  const pieces: Buffer[] = [];
+  let last: Buffer | undefined;
+  for (const { bytes } of group) {
+    if (last?.buffer === bytes.buffer && last.byteOffset + last.length === bytes.byteOffset) {
+      last = Buffer.from(bytes.buffer, last.byteOffset, last.length + bytes.length);
+      pieces[pieces.length - 1] = last;
+    } else {
+      last = bytes;
+      pieces.push(bytes);
+    }
+  }
+  return pieces;
 }
 
 function refusalOf(fault: string, cause?: unknown): AppError {
