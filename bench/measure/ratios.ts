@@ -66,9 +66,9 @@ export const RATIOS: readonly Ratio[] = [
   },
   {
     part: 'close',
-    name: 'time of the close with zlib, against zlib alone',
+    name: 'time of the close with zlib, against zlib -1 alone',
     above: { contestant: 'tidegate, zlib', case: { traffic: 'action' }, figure: 'wallSeconds' },
-    below: { contestant: 'zlib (pigz -1 -p1)', figure: 'wallSeconds' },
+    below: { contestant: 'zlib', figure: 'wallSeconds' },
     better: 'less',
     goal: 1.3,
   },
