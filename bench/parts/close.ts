@@ -49,7 +49,7 @@ const CASES: Readonly<Record<Size, readonly Case[]>> = {
     { rows: 50_000, traffic: 'action', closers: BOTH, peers: ALL_PEERS },
     { rows: 100_000, traffic: 'action', closers: ['tidegate'], peers: [] },
   ],
-  quick: [{ rows: 500_000, traffic: 'action', closers: ['tidegate'], peers: ['igzip -1', 'sort | igzip -1'] }],
+  quick: [{ rows: 300_000, traffic: 'action', closers: ['tidegate'], peers: ['igzip -1', 'sort | igzip -1'] }],
 };
 
 export async function measureClose(context: PartContext): Promise<void> {

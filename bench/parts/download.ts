@@ -23,7 +23,7 @@ export type ServedPackage = {
 
 const ROWS: Readonly<Record<Size, number>> = { full: 1_000_000, small: 50_000, quick: 200_000 };
 /** What all clients of one measurement take together. */
-const BYTES: Readonly<Record<Size, number>> = { full: 4 * 1024 ** 3, small: 256 * 1024 ** 2, quick: 2 * 1024 ** 3 };
+const BYTES: Readonly<Record<Size, number>> = { full: 4 * 1024 ** 3, small: 256 * 1024 ** 2, quick: 512 * 1024 ** 2 };
 const WARM_UP_BYTES = 256 * 1024 ** 2;
 const CLIENTS: Readonly<Record<Size, readonly number[]>> = { full: [1, 16], small: [1, 16], quick: [1] };
 const RANGES = 16;

@@ -7,7 +7,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { downloadPackage, ExportClient, getToken } from '../../src/client/export-client.ts';
 import { systemClock, waitFor } from '../../src/lib/clock.ts';
@@ -21,6 +21,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 /** The demo hour that is asked for: the evening, when most happens. */
 const HOUR_OF_DAY = '20';
 const POLL_MS = 50;
+const NEW_CLONE = { from: 'a new clone' };
 const NPM_QUIETLY = ['--no-audit', '--no-fund', '--loglevel=error'];
 /** The registry is asked each time; that is no work of ours to be measured often. */
 const MOST_ROUNDS = 2;
@@ -36,8 +37,8 @@ export async function measureInstall({ stage, recorder, rounds }: PartContext): 
     const clone = join(folder, 'clone');
     await runProgram('git', ['clone', '--quiet', '--no-hardlinks', ROOT, clone], { stage: own });
     const env = freshEnvironment(join(folder, 'npm-cache'));
-    recorder.add({ round, contestant: 'npm start', case: {}, figures: await startDemo(own, clone, env) });
-    recorder.add({ round, contestant: 'product', case: {}, figures: await installProduct(own, folder, env) });
+    recorder.add({ round, contestant: 'npm start', case: NEW_CLONE, figures: await startDemo(own, clone, env) });
+    recorder.add({ round, contestant: 'product', case: NEW_CLONE, figures: await installProduct(own, folder, env) });
     await end();
   }
 }
@@ -110,7 +111,9 @@ async function installProduct(stage: Stage, folder: string, env: NodeJS.ProcessE
   const install = ['install', '--omit=dev', ...NPM_QUIETLY, join(folder, pack)];
   const { wallSeconds } = await runProgram('npm', install, { stage, env, cwd: product });
   // The product brings no Node: that of this run stands for the machine's.
-  await runProgram(process.execPath, [join(product, 'node_modules', '.bin', 'tidegate'), '--version'], { stage, env });
+  const PATH = [dirname(process.execPath), env.PATH].join(delimiter);
+  const program = join(product, 'node_modules', '.bin', 'tidegate');
+  await runProgram(program, ['--version'], { stage, env: { ...env, PATH } });
   return {
     installedMegabytes: await diskMegabytesOf(join(product, 'node_modules')),
     packedMegabytes: await diskMegabytesOf(join(folder, pack)),

@@ -62,7 +62,7 @@ export async function pollDay(
     callsPerSecond: figures.requests / figures.seconds,
     cpuMicrosPerCall,
     cpuMicrosPerPackage: cpuMicrosPerCall / links,
-    microsPerPackage: (figures.seconds * 1e6 * connections) / figures.requests / links,
+    microsPerPackage: (figures.seconds * 1e6) / figures.requests / links,
     p50Ms: figures.p50Ms,
     p99Ms: figures.p99Ms,
     peakMegabytes: peakMegabytesOf(server.pid),
