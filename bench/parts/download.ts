@@ -23,7 +23,7 @@ export type ServedPackage = {
 
 const ROWS: Readonly<Record<Size, number>> = { full: 1_000_000, small: 50_000, quick: 200_000 };
 /** What all clients of one measurement take together. */
-const BYTES: Readonly<Record<Size, number>> = { full: 4 * 1024 ** 3, small: 256 * 1024 ** 2, quick: 512 * 1024 ** 2 };
+const BYTES: Readonly<Record<Size, number>> = { full: 2 * 1024 ** 3, small: 256 * 1024 ** 2, quick: 512 * 1024 ** 2 };
 const WARM_UP_BYTES = 256 * 1024 ** 2;
 const CLIENTS: Readonly<Record<Size, readonly number[]>> = { full: [1, 16], small: [1, 16], quick: [1] };
 const RANGES = 16;
@@ -107,10 +107,15 @@ export async function takePackages(
 function curlConfig(url: string, bytes: number, way: Way, downloads: number): string {
   const whole = `url = "${url}"\noutput = "/dev/null"\n`;
   if (way === 'whole') return whole.repeat(downloads);
-  const step = Math.ceil(bytes / RANGES);
-  const ranges = Array.from({ length: RANGES }, (_, place) => {
-    const last = Math.min(bytes, (place + 1) * step) - 1;
-    return `${whole}range = "${place * step}-${last}"\n`;
-  });
+  const ranges = rangesOf(bytes, RANGES).map(([first, last]) => `${whole}range = "${first}-${last}"\n`);
   return Array.from({ length: downloads }, () => ranges.join('next\n')).join('next\n');
+}
+
+/** Cuts a file into ranges, each by its first and its last byte. */
+export function rangesOf(bytes: number, count: number): readonly (readonly [number, number])[] {
+  const step = Math.ceil(bytes / count);
+  return Array.from({ length: Math.ceil(bytes / step) }, (_, place) => [
+    place * step,
+    Math.min(bytes, (place + 1) * step) - 1,
+  ]);
 }

@@ -10,8 +10,12 @@ import { servePackage, takePackages } from './download.ts';
 import { importRows, liveHour, writeImport } from './life.ts';
 import { pollDay, serveDay } from './poll.ts';
 
-const BASE_ROWS: Readonly<Record<Size, number>> = { full: 250_000, small: 10_000, quick: 10_000 };
-const BASE_BYTES: Readonly<Record<Size, number>> = { full: 1024 ** 3, small: 32 * 1024 ** 2, quick: 32 * 1024 ** 2 };
+const BASE_ROWS: Readonly<Record<Size, number>> = { full: 200_000, small: 10_000, quick: 10_000 };
+const BASE_BYTES: Readonly<Record<Size, number>> = {
+  full: 512 * 1024 ** 2,
+  small: 32 * 1024 ** 2,
+  quick: 32 * 1024 ** 2,
+};
 const PACKAGE_ROWS: Readonly<Record<Size, number>> = { full: 1_000_000, small: 50_000, quick: 50_000 };
 const POLL_SECONDS: Readonly<Record<Size, number>> = { full: 3, small: 1, quick: 1 };
 const TIMES = [1, 4, 16] as const;
@@ -54,7 +58,7 @@ async function measureBytes({ stage, recorder, size }: PartContext, rounds: numb
       for (const times of TIMES) {
         const bytes = BASE_BYTES[size] * times;
         const figures = await takePackages(stage, { ...load, bytes });
-        const asked = { times, gibibytes: bytes / 1024 ** 3 };
+        const asked = { times, mebibytes: bytes / 1024 ** 2 };
         recorder.add({ round, contestant: 'tidegate download', case: asked, figures });
       }
     }
