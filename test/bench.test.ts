@@ -72,12 +72,12 @@ describe('measureRatios', () => {
     const close = (rows: number, closeMicrosPerRow: number): Measurement => {
       return { round: 1, contestant: 'tidegate', case: { rows, traffic: 'action' }, figures: { closeMicrosPerRow } };
     };
-    const measured = measureRatios('close', [close(1_000_000, 1), close(5_000_000, 0.8), close(20_000_000, 0.88)]);
+    const measured = measureRatios('close', [close(1_000_000, 1), close(5_000_000, 0.5), close(20_000_000, 0.75)]);
     assert.deepEqual(
       measured.map(({ ratio, spread }) => [ratio.name, spread.median]),
       [
-        ['time of a row in the close, against an hour of 1,000,000', 0.88],
-        ['time of a row in the close, against an hour of 5,000,000', 1.1],
+        ['time of a row in the close, against an hour of 1,000,000', 0.75],
+        ['time of a row in the close, against an hour of 5,000,000', 1.5],
       ],
     );
   });
