@@ -118,7 +118,9 @@ async function runPart(name: string, size: Size): Promise<PartResult> {
   }
   console.error(`bench: ${name} took ${Math.round((performance.now() - startMs) / 1000)} s`);
   const isPublished = size === 'full' && flags.rows === undefined;
-  const command = ['npm run bench --', name, ...process.argv.slice(2).filter((arg) => arg.startsWith('--'))].join(' ');
+  const given = Object.entries(flags).filter(([, value]) => value !== false);
+  const options = given.map(([flag, value]) => (value === true ? `--${flag}` : `--${flag} ${value}`));
+  const command = ['npm run bench --', name, ...options].join(' ');
   const result = recorder.result(name, command);
   console.error(`bench: ${writeResult(isPublished ? PUBLISHED_FOLDER : UNPUBLISHED_FOLDER, result)}`);
   return result;

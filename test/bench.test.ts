@@ -8,7 +8,7 @@ import { readResult, writeResult, type Measurement, type PartResult } from '../b
 import { spreadOf } from '../bench/measure/statistics.ts';
 import { drawBars } from '../bench/page/chart.ts';
 import { performanceBlocks, performanceGraphs } from '../bench/page/performance-page.ts';
-import { compare } from '../bench/quick.ts';
+import { compare, compareWithBaseline, writeBaseline } from '../bench/quick.ts';
 import { temporaryFolder } from './helpers/temporary-folder.ts';
 
 const CASE = { clients: 1, way: 'whole' };
@@ -129,6 +129,41 @@ describe('a ratio of the short run', () => {
   for (const { what, now, better, verdict } of cases) {
     it(`is ${verdict} when it is ${what}`, () => assert.equal(compare(spreadOf(now), kept, better), verdict));
   }
+});
+
+describe('the kept ratios', () => {
+  const slower: PartResult = {
+    ...RESULT,
+    measurements: MEASUREMENTS.map((each) =>
+      each.contestant === 'nginx' ? each : download(each.round, each.contestant, each.figures.megabytesPerSecond! / 3),
+    ),
+  };
+
+  it('are compared with those of a later run, which says what moved', async (t) => {
+    const path = join(await temporaryFolder(t), 'baseline.json');
+    const lines: string[] = [];
+    writeBaseline([RESULT], path);
+    assert.equal(
+      compareWithBaseline([RESULT], () => undefined, path),
+      0,
+    );
+    assert.equal(
+      compareWithBaseline([slower], (line) => lines.push(line), path),
+      1,
+    );
+    const name = 'download: bytes a second, against nginx (clients 1, way whole)';
+    assert.equal(lines[1], `worse      ${name}: 0.267 (0.233 to 0.3), was 0.8 (0.7 to 0.9)`);
+  });
+
+  it('may be missing', async (t) => {
+    const path = join(await temporaryFolder(t), 'baseline.json');
+    const lines: string[] = [];
+    assert.equal(
+      compareWithBaseline([RESULT], (line) => lines.push(line), path),
+      0,
+    );
+    assert.match(lines[1]!, /^new /);
+  });
 });
 
 describe('a graph', () => {

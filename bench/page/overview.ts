@@ -40,7 +40,7 @@ const PANELS: readonly Panel[] = [
       'sort | igzip -1': 'sort | igzip -1',
       'DuckDB COPY gzip': 'DuckDB COPY',
       'chdb OUTFILE gzip': 'ClickHouse (chdb)',
-      'igzip -1': 'igzip -1, unsorted',
+      'igzip -1': 'igzip -1 of the result',
     },
   },
   {

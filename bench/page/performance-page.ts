@@ -46,8 +46,10 @@ function partText(view: PartView, folder: string): string {
 function machineText({ command, takenAt, machine, measurements }: PartResult): string {
   const rounds = Math.max(...measurements.map(({ round }) => round));
   const { processor, cores, memoryGigabytes, system, node } = machine;
+  const medians =
+    rounds === 1 ? 'one round.' : `medians of up to ${rounds} rounds, in brackets the least and the most.`;
   return `\`${command}\`, ${takenAt.slice(0, 10)}: ${processor}, ${cores} cores, ${memoryGigabytes} GB, ${system}, Node ${node.slice(1)};
-medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}, in brackets the least and the most.`;
+${medians}`;
 }
 
 function figureTable({ columns, cases = {} }: PartView, { measurements }: PartResult): string {
