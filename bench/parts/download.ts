@@ -21,10 +21,10 @@ export type ServedPackage = {
   peers(): Promise<readonly { readonly name: string; readonly pid: number; readonly url: string }[]>;
 };
 
-const ROWS: Readonly<Record<Size, number>> = { full: 1_000_000, small: 50_000, quick: 200_000 };
+const ROWS: Readonly<Record<Size, number>> = { full: 1_000_000, small: 50_000, quick: 100_000 };
 /** What all clients of one measurement take together. */
-const BYTES: Readonly<Record<Size, number>> = { full: 2 * 1024 ** 3, small: 256 * 1024 ** 2, quick: 512 * 1024 ** 2 };
-const WARM_UP_BYTES = 256 * 1024 ** 2;
+const BYTES: Readonly<Record<Size, number>> = { full: 2 * 1024 ** 3, small: 256 * 1024 ** 2, quick: 256 * 1024 ** 2 };
+const WARM_UP_BYTES = 64 * 1024 ** 2;
 const CLIENTS: Readonly<Record<Size, readonly number[]>> = { full: [1, 16], small: [1, 16], quick: [1] };
 const RANGES = 16;
 const DATE = formatBeijingHour(hourOf(HOUR_START_MS));

@@ -59,5 +59,5 @@ export const INGEST_PLANS: Readonly<Record<Size, IngestPlan>> = {
     warmUpSeconds: 1,
     hasHalfRate: true,
   },
-  quick: { cases: { fastify: [MIDDLE], tidegate: [MIDDLE] }, seconds: 3, warmUpSeconds: 3, hasHalfRate: false },
+  quick: { cases: { fastify: [MIDDLE], tidegate: [MIDDLE] }, seconds: 3, warmUpSeconds: 2, hasHalfRate: false },
 };

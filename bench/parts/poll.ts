@@ -17,7 +17,7 @@ import type { PartContext, Size } from './part.ts';
 const TIDEGATE = join(import.meta.dirname, '..', '..', 'bin', 'tidegate');
 /** One package for each table of an hour, and so small packages that there are sixteen times as many. */
 const PACKAGE_BYTES = [64 * 1024 * 1024, 1_920];
-const SECONDS: Readonly<Record<Size, number>> = { full: 4, small: 1, quick: 2 };
+const SECONDS: Readonly<Record<Size, number>> = { full: 4, small: 1, quick: 1 };
 const WARM_UP_SECONDS = 1;
 const CONNECTIONS: Readonly<Record<Size, readonly number[]>> = { full: [1, 16], small: [1, 16], quick: [16] };
 
