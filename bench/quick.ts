@@ -21,16 +21,20 @@ export type Baseline = {
 export type Comparison = { readonly name: string; readonly verdict: 'better' | 'worse' | 'as before' | 'new' };
 
 /** Keeps the ratios of this run for the next to be compared with. */
-export function writeBaseline(results: readonly PartResult[]): void {
+export function writeBaseline(results: readonly PartResult[], path = BASELINE): void {
   const { takenAt, machine } = results[0]!;
   const ratios = Object.fromEntries(ratiosOf(results).map((each) => [keyOf(each), rounded(each.spread)]));
   const baseline: Baseline = { takenAt, processor: machine.processor, ratios };
-  writeFileSync(BASELINE, `${JSON.stringify(baseline, null, 2)}\n`);
+  writeFileSync(path, `${JSON.stringify(baseline, null, 2)}\n`);
 }
 
 /** Prints every ratio beside the kept one. Gives how many are worse. */
-export function compareWithBaseline(results: readonly PartResult[], print: (line: string) => void): number {
-  const baseline = readBaseline();
+export function compareWithBaseline(
+  results: readonly PartResult[],
+  print: (line: string) => void,
+  path = BASELINE,
+): number {
+  const baseline = readBaseline(path);
   print(
     baseline === undefined
       ? 'No ratios are kept; --keep keeps these.'
@@ -47,8 +51,8 @@ export function compareWithBaseline(results: readonly PartResult[], print: (line
   return worse;
 }
 
-function readBaseline(): Baseline | undefined {
-  return existsSync(BASELINE) ? (JSON.parse(readFileSync(BASELINE, 'utf8')) as Baseline) : undefined;
+function readBaseline(path: string): Baseline | undefined {
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Baseline) : undefined;
 }
 
 /** Says whether a ratio has moved, and whether for the better. */

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { compare } from '../bench/quick.ts';
+import { isReached, measureGoals } from '../bench/measure/goals.ts';
 import { measureRatios } from '../bench/measure/ratios.ts';
 import { readResult, writeResult, type Measurement, type PartResult } from '../bench/measure/results.ts';
 import { spreadOf } from '../bench/measure/statistics.ts';
+import { drawBars } from '../bench/page/chart.ts';
 import { performanceBlocks, performanceGraphs } from '../bench/page/performance-page.ts';
+import { compare, compareWithBaseline, writeBaseline } from '../bench/quick.ts';
 import { temporaryFolder } from './helpers/temporary-folder.ts';
 
 const CASE = { clients: 1, way: 'whole' };
@@ -49,6 +51,63 @@ describe('measureRatios', () => {
     const ours = MEASUREMENTS.filter(({ contestant }) => contestant === 'tidegate');
     assert.deepEqual(measureRatios('download', ours), []);
   });
+
+  it('compares with a store in every case that both were measured in', () => {
+    const ingest = (contestant: string, connections: number, eventsPerCpuSecond: number): Measurement => {
+      const asked = { events: 20, connections, rate: 'full' };
+      return { round: 1, contestant, case: asked, figures: { eventsPerCpuSecond } };
+    };
+    const ours = [ingest('tidegate', 16, 100), ingest('tidegate', 64, 300), ingest('tidegate', 256, 400)];
+    const measured = measureRatios('ingest', [...ours, ingest('postgres', 64, 100), ingest('postgres', 256, 100)]);
+    assert.deepEqual(
+      measured.map(({ ratio, caseName, spread }) => [ratio.goal, caseName, spread.median]),
+      [
+        [3, 'events 20, connections 64', 3],
+        [3, 'events 20, connections 256', 4],
+      ],
+    );
+  });
+
+  it('divides what a row costs in a large hour by what it costs in a small one', () => {
+    const close = (rows: number, closeMicrosPerRow: number): Measurement => {
+      return { round: 1, contestant: 'tidegate', case: { rows, traffic: 'action' }, figures: { closeMicrosPerRow } };
+    };
+    const measured = measureRatios('close', [close(1_000_000, 1), close(5_000_000, 0.5), close(20_000_000, 0.75)]);
+    assert.deepEqual(
+      measured.map(({ ratio, spread }) => [ratio.name, spread.median]),
+      [
+        ['time of a row in the close, against an hour of 1,000,000', 0.75],
+        ['time of a row in the close, against an hour of 5,000,000', 1.5],
+      ],
+    );
+  });
+});
+
+describe('a goal', () => {
+  const cases = [
+    { better: 'more', value: 0.9, reached: true },
+    { better: 'more', value: 0.89, reached: false },
+    { better: 'less', value: 0.9, reached: true },
+    { better: 'less', value: 0.91, reached: false },
+  ] as const;
+  for (const { better, value, reached } of cases) {
+    it(`of 0.9, ${better} being better, is ${reached ? '' : 'not '}reached by ${value}`, () =>
+      assert.equal(isReached(value, { better, goal: 0.9 }), reached));
+  }
+
+  it('is looked at in every case of the figure', () => {
+    const poll = (links: number, callsPerSecond: number): Measurement => {
+      return { round: 1, contestant: 'tidegate', case: { connections: 1, links }, figures: { callsPerSecond } };
+    };
+    const measured = measureGoals('poll', [poll(186, 1_500), poll(2_898, 900)]);
+    assert.deepEqual(
+      measured.map(({ goal, caseName, spread }) => [goal.goal, caseName, spread.median]),
+      [
+        [1_000, 'connections 1, links 186', 1_500],
+        [1_000, 'connections 1, links 2,898', 900],
+      ],
+    );
+  });
 });
 
 describe('spreadOf', () => {
@@ -72,6 +131,57 @@ describe('a ratio of the short run', () => {
   }
 });
 
+describe('the kept ratios', () => {
+  const slower: PartResult = {
+    ...RESULT,
+    measurements: MEASUREMENTS.map((each) =>
+      each.contestant === 'nginx' ? each : download(each.round, each.contestant, each.figures.megabytesPerSecond! / 3),
+    ),
+  };
+
+  it('are compared with those of a later run, which says what moved', async (t) => {
+    const path = join(await temporaryFolder(t), 'baseline.json');
+    const lines: string[] = [];
+    writeBaseline([RESULT], path);
+    assert.equal(
+      compareWithBaseline([RESULT], () => undefined, path),
+      0,
+    );
+    assert.equal(
+      compareWithBaseline([slower], (line) => lines.push(line), path),
+      1,
+    );
+    const name = 'download: bytes a second, against nginx (clients 1, way whole)';
+    assert.equal(lines[1], `worse      ${name}: 0.267 (0.233 to 0.3), was 0.8 (0.7 to 0.9)`);
+  });
+
+  it('may be missing', async (t) => {
+    const path = join(await temporaryFolder(t), 'baseline.json');
+    const lines: string[] = [];
+    assert.equal(
+      compareWithBaseline([RESULT], (line) => lines.push(line), path),
+      0,
+    );
+    assert.match(lines[1]!, /^new /);
+  });
+});
+
+describe('a graph', () => {
+  const groups = [1, 1_000].map((value) => ({ label: `${value}`, bars: [{ name: 'a', spread: spreadOf([value]) }] }));
+  const widths = (svg: string): readonly number[] =>
+    [...svg.matchAll(/<rect x="190" [^>]*? width="([\d.]+)"/g)].map(([, width]) => Number(width));
+
+  it('draws all groups to one scale', () => {
+    const [small, large] = widths(drawBars({ title: 'a', unit: 's', groups }));
+    assert.equal(Math.round(large! / small!), 1_080); // 1,000, but for rounding to tenths of a point
+  });
+
+  it('draws each group to a scale of its own where they cannot be compared', () => {
+    const [small, large] = widths(drawBars({ title: 'a', groups, hasOwnScales: true }));
+    assert.equal(small, large);
+  });
+});
+
 describe('the kept figures of a part', () => {
   it('are read as they were written', async (t) => {
     const folder = await temporaryFolder(t);
@@ -84,8 +194,19 @@ describe('the kept figures of a part', () => {
     writeResult(folder, RESULT);
     const text = performanceBlocks(folder)['bench download']!();
     assert.match(text, /\| clients 1, way whole \| nginx \| 500 \(100–1,000\) \|/);
-    assert.match(text, /\| 0\.8 \(0\.7–0\.9\) \| at least 0\.9 \|/);
+    assert.match(text, /\| 0\.8 \(0\.7–0\.9\) \| at least 0\.9 \| no \|/);
     assert.match(performanceGraphs(folder)['docs/performance/download.svg']!(), /^<svg .*>tidegate</s);
+  });
+
+  it('make what they can of the picture of all parts', async (t) => {
+    const folder = await temporaryFolder(t);
+    writeResult(folder, RESULT);
+    const picture = performanceGraphs(folder)['docs/performance/overview.svg']!();
+    assert.match(
+      picture,
+      />Megabytes a second that one client downloads; longer is better<.+>Tidegate<.+>nginx, the same file</s,
+    );
+    assert.doesNotMatch(picture, /PostgreSQL/);
   });
 
   it('are asked for where there are none', async (t) => {

@@ -6,9 +6,9 @@ import type { ExportAnswer } from '../../src/client/export-client.ts';
 import { formatBeijingHour, hourOf, HOUR_MS } from '../../src/events/hour.ts';
 import { waitFor } from '../../src/lib/clock.ts';
 import type { ServerConfig } from '../../src/system.ts';
-import { cpuSecondsOf, peakMegabytesOf, resetPeakMemory } from '../measure/process-figures.ts';
+import { cpuSecondsOf, peakMegabytesOf, resetPeakMemory, waitUntilQuiet } from '../measure/process-figures.ts';
 import { Stage } from '../measure/stage.ts';
-import { clientOf, newData, startTidegate, waitUntilQuiet, type Tidegate } from '../peers/tidegate.ts';
+import { clientOf, newData, startTidegate, type Tidegate } from '../peers/tidegate.ts';
 import { actionTraffic, HOUR_START_MS, type HourTraffic } from './hour-traffic.ts';
 import { postRequests } from './post-requests.ts';
 
@@ -16,7 +16,7 @@ import { postRequests } from './post-requests.ts';
 const ARRIVAL_MS = HOUR_START_MS + 60_000;
 /** What the hour before gets; other rows than the measured ones. */
 const WARM_UP_ROWS = 50_000;
-const WARM_UP_SEED = 2;
+const WARM_UP_SEED = 1_000;
 const BEFORE_END_MS = 2_000;
 const POLL_MS = 20;
 
@@ -28,16 +28,18 @@ export type PhaseFigures = {
 };
 
 /**
- * Fills an hour and gives the data directory, on which no server works any more.
- *
- * The hour before gets some rows too. Nobody exports them yet: the server that closes the hour begins with them, so that it is warm
- * by then, as one that has run for hours.
+ * Makes a data directory whose hour before the measured one has some rows. Nobody exports them yet: the server that closes the
+ * measured hour begins with them, so that it is warm by then, as one that has run for hours.
  */
-export async function fillHour(stage: Stage, traffic: HourTraffic): Promise<string> {
-  const data = await newData(stage, traffic.projects);
+export async function newHourData(stage: Stage, projects: readonly Project[]): Promise<string> {
+  const data = await newData(stage, projects);
   await sendTo(stage, data, HOUR_START_MS - HOUR_MS / 2, actionTraffic(WARM_UP_ROWS, WARM_UP_SEED));
-  await sendTo(stage, data, ARRIVAL_MS, traffic);
   return data;
+}
+
+/** Fills the measured hour of a data directory, or adds to it; afterwards no server works there any more. */
+export function fillHour(stage: Stage, data: string, traffic: HourTraffic): Promise<void> {
+  return sendTo(stage, data, ARRIVAL_MS, traffic);
 }
 
 /** Starts a server at an instant, has it take the requests, and ends it. */
@@ -111,6 +113,14 @@ export async function closeHour(
     peakMegabytes: peakMegabytesOf(server.pid),
     links,
   };
+}
+
+/** Counts the rows in the packages of the measured hour, in a catalog that nobody has open. */
+export function publishedRows(data: string): number {
+  const catalog = new DatabaseSync(catalogPath(data));
+  const { rows } = catalog.prepare('SELECT sum(rows) AS rows FROM package WHERE hour = ?').get(hourOf(HOUR_START_MS))!;
+  catalog.close();
+  return Number(rows);
 }
 
 function isFinished({ status, errorMsg }: ExportAnswer<unknown>): boolean {

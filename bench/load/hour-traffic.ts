@@ -15,10 +15,10 @@ export const EVENTS_PER_BODY = 20;
 export type HourTraffic = { readonly projects: readonly Project[]; readonly requests: Iterable<PostedRequest> };
 
 /** Clicks of one project, one row each. */
-export function actionTraffic(rows: number, seed = 1): HourTraffic {
+export function actionTraffic(rows: number, seed = 1, eventsPerBody = EVENTS_PER_BODY): HourTraffic {
   const project = benchProject(0, HOUR_START_MS);
   const path = `/v3/${project.ai}/web/other?stm=${HOUR_START_MS}`;
-  const bodies = actionBodies({ rows, eventsPerBody: EVENTS_PER_BODY, startMs: HOUR_START_MS, seed });
+  const bodies = actionBodies({ rows, eventsPerBody, startMs: HOUR_START_MS, seed });
   return { projects: [project], requests: bodies.map((body) => ({ path, body })) };
 }
 

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { cpuSecondsOf } from '../measure/process-figures.ts';
+import { cpuSecondsOf, waitUntilQuiet } from '../measure/process-figures.ts';
 import type { Stage } from '../measure/stage.ts';
 
 export type WrkOptions = {
@@ -23,6 +23,8 @@ export type WrkOptions = {
   readonly cores: string;
   /** How long a connection waits before each request, on average. Default: not at all. */
   readonly waitMs?: number;
+  /** Counts the server's CPU time until it is quiet again: sorting, merging and checkpoints that the load has left. Default: no. */
+  readonly settles?: boolean;
 };
 
 export type WrkFigures = {
@@ -39,6 +41,7 @@ export type WrkFigures = {
 };
 
 const SAMPLE_MS = 100;
+const SETTLE = { quietMs: 250, mostMs: 5_000 };
 
 /** Loads a server for some seconds. @throws Error when a request failed */
 export async function runWrk(options: WrkOptions): Promise<WrkFigures> {
@@ -58,8 +61,9 @@ export async function runWrk(options: WrkOptions): Promise<WrkFigures> {
     SAMPLE_MS,
   );
   const [output] = await Promise.all([text(child.stdout), once(child, 'close')]);
-  const serverCpuSeconds = cpuSecondsOf(server.pid) - cpuBefore;
   clearInterval(sampling);
+  if (options.settles) await waitUntilQuiet(server.pid, SETTLE);
+  const serverCpuSeconds = cpuSecondsOf(server.pid) - cpuBefore;
   await end();
   const line = output.split('\n').find((each) => each.startsWith('{'));
   if (line === undefined) throw new Error(`wrk printed no figures:\n${output}`);

@@ -57,7 +57,28 @@ export const GOALS: readonly Goal[] = [
     better: 'less',
     goal: 20,
   },
+  {
+    part: 'install',
+    name: '`npm start` to the first package, seconds',
+    chosen: { contestant: 'npm start' },
+    figure: 'firstPackageSeconds',
+    better: 'less',
+    goal: 60,
+  },
+  {
+    part: 'install',
+    name: 'installed product, without Node, MB',
+    chosen: { contestant: 'product' },
+    figure: 'installedMegabytes',
+    better: 'less',
+    goal: 60,
+  },
 ];
+
+/** Says whether a figure is what it should be. */
+export function isReached(value: number, { better, goal }: Pick<Goal, 'better' | 'goal'>): boolean {
+  return better === 'more' ? value >= goal : value <= goal;
+}
 
 /** Finds what each goal's figure was, in every case that was measured. */
 export function measureGoals(part: string, measurements: readonly Measurement[]): readonly MeasuredGoal[] {

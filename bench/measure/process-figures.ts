@@ -1,13 +1,14 @@
 /** What Linux says of a process and of those it has started: CPU time, most memory held. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { waitFor } from '../../src/lib/clock.ts';
 
 /** The kernel counts CPU time in hundredths of a second on every common machine (USER_HZ). */
 const TICKS_PER_SECOND = 100;
 
 /** Lists a process and all that it has started and that still live. */
 export function processTree(pid: number): readonly number[] {
-  const children = readIfThere(`/proc/${pid}/task/${pid}/children`).trim();
-  return [pid, ...(children === '' ? [] : children.split(' ').flatMap((child) => processTree(Number(child))))];
+  const children = threadsOf(pid).flatMap((thread) => readIfThere(`/proc/${pid}/task/${thread}/children`).split(' '));
+  return [pid, ...children.filter((child) => child !== '').flatMap((child) => processTree(Number(child)))];
 }
 
 /** Adds up the CPU seconds of a process, its threads, and the processes it has started, ended ones included. */
@@ -34,6 +35,32 @@ export function peakMegabytesOf(pid: number): number {
     Number(/VmHWM:\s+(\d+) kB/.exec(readIfThere(`/proc/${one}/status`))?.[1] ?? 0),
   );
   return Math.round(kilobytes.reduce((sum, each) => sum + each, 0) / 1024);
+}
+
+/** How long a process must do next to nothing to count as quiet, and how long that is waited for at most. */
+export type QuietOptions = { readonly quietMs: number; readonly mostMs: number };
+
+const QUIET: QuietOptions = { quietMs: 500, mostMs: 600_000 };
+/** A core's share that is next to nothing. */
+const QUIET_SHARE = 0.06;
+
+/** Waits until a process and its children have nothing more to do. */
+export async function waitUntilQuiet(pid: number, { quietMs, mostMs }: QuietOptions = QUIET): Promise<void> {
+  let before = cpuSecondsOf(pid);
+  for (let waitedMs = 0; waitedMs < mostMs; waitedMs += quietMs) {
+    await waitFor(quietMs);
+    const now = cpuSecondsOf(pid);
+    if (now - before < (QUIET_SHARE * quietMs) / 1000) return;
+    before = now;
+  }
+}
+
+function threadsOf(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return []; // the process has just ended
+  }
 }
 
 function readIfThere(path: string): string {

@@ -23,9 +23,10 @@ export type MeasuredRatio = {
 const OURS = 'tidegate';
 const MIDDLE = { events: 20, connections: 64, rate: 'full' };
 
+/** Against a store in every case that it was measured in, also in those with the large groups that it likes. */
 function cpuOfIngest(peer: string, title: string, goal: number): Ratio {
   const figure = 'eventsPerCpuSecond';
-  const above = { contestant: OURS, case: MIDDLE, figure };
+  const above = { contestant: OURS, case: { events: 20, rate: 'full' }, figure };
   const name = `events per CPU second, against ${title}`;
   return { part: 'ingest', name, above, below: { contestant: peer, figure }, better: 'more', goal };
 }
@@ -39,9 +40,23 @@ function closeAgainst(peer: string, goal?: number): Ratio {
   return { part: 'close', name, above, below, better: 'more', ...(goal !== undefined && { goal }) };
 }
 
-function growthOf(contestant: string, figure: string, name: string): Ratio {
+/** What a unit of work costs when there is sixteen times as much of it. */
+function growthOf(contestant: string, figure: string, what: string, goal?: number): Ratio {
   const above = { contestant, case: { times: 16 }, figure };
-  return { part: 'growth', name, above, below: { contestant, case: { times: 1 }, figure }, better: 'less', goal: 1.2 };
+  const below = { contestant, case: { times: 1 }, figure };
+  const name = `${what}, 16 times the work against 1`;
+  return { part: 'growth', name, above, below, better: 'less', ...(goal !== undefined && { goal }) };
+}
+
+const GROWTH = 1.2;
+
+/** What a row costs in an hour of twenty million, against a smaller hour. */
+function closeGrowth(rows: number): Ratio {
+  const figure = 'closeMicrosPerRow';
+  const above = { contestant: OURS, case: { rows: 20_000_000, traffic: 'action' }, figure };
+  const below = { contestant: OURS, case: { rows, traffic: 'action' }, figure };
+  const name = `time of a row in the close, against an hour of ${rows.toLocaleString('en-US')}`;
+  return { part: 'close', name, above, below, better: 'less', goal: GROWTH };
 }
 
 export const RATIOS: readonly Ratio[] = [
@@ -52,6 +67,20 @@ export const RATIOS: readonly Ratio[] = [
     below: { contestant: 'fastify', figure: 'eventsPerSecond' },
     better: 'more',
     goal: 0.6,
+  },
+  {
+    part: 'ingest',
+    name: 'events a second, against nginx that only answers',
+    above: { contestant: OURS, case: MIDDLE, figure: 'eventsPerSecond' },
+    below: { contestant: 'nginx', figure: 'eventsPerSecond' },
+    better: 'more',
+  },
+  {
+    part: 'ingest',
+    name: 'events a second of two collectors, against one',
+    above: { contestant: 'tidegate, 2 collectors', case: MIDDLE, figure: 'eventsPerSecond' },
+    below: { contestant: OURS, figure: 'eventsPerSecond' },
+    better: 'more',
   },
   cpuOfIngest('postgres', 'PostgreSQL COPY', 3),
   cpuOfIngest('duckdb', "DuckDB's appender", 1.5),
@@ -66,15 +95,18 @@ export const RATIOS: readonly Ratio[] = [
   },
   {
     part: 'close',
-    name: 'time of the close with zlib, against zlib alone',
+    name: 'time of the close with zlib, against zlib -1 alone',
     above: { contestant: 'tidegate, zlib', case: { traffic: 'action' }, figure: 'wallSeconds' },
-    below: { contestant: 'zlib (pigz -1 -p1)', figure: 'wallSeconds' },
+    below: { contestant: 'zlib', figure: 'wallSeconds' },
     better: 'less',
     goal: 1.3,
   },
   closeAgainst('chdb OUTFILE gzip', 1.3),
   closeAgainst('DuckDB COPY gzip', 10),
   closeAgainst('sort | igzip -1'),
+  closeAgainst('pigz -1 -p2'),
+  closeGrowth(1_000_000),
+  closeGrowth(5_000_000),
   {
     part: 'life',
     name: 'time of an import, against gzip -1 of its table',
@@ -98,9 +130,16 @@ export const RATIOS: readonly Ratio[] = [
     below: { contestant: 'nginx', figure: 'callsPerSecond' },
     better: 'more',
   },
-  growthOf(OURS, 'cpuMicrosPerRow', 'CPU time of a row, arrival to package, 16 times the rows against 1'),
-  growthOf(OURS, 'closeMicrosPerRow', 'time of the close for a row, 16 times the rows against 1'),
-  growthOf('tidegate import', 'microsPerRow', 'time of an import for a row, 16 times the rows against 1'),
+  growthOf(OURS, 'cpuMicrosPerRow', 'CPU time of a row, arrival to package', GROWTH),
+  growthOf(OURS, 'arrivalCpuMicrosPerRow', 'CPU time of a row until it is stored', GROWTH),
+  growthOf(OURS, 'closeMicrosPerRow', 'time of a row in the close', GROWTH),
+  growthOf('tidegate import', 'microsPerRow', 'time of a row in an import', GROWTH),
+  growthOf('tidegate download', 'secondsPerGigabyte', 'time of a downloaded byte', GROWTH),
+  growthOf('tidegate day call', 'microsPerPackage', "time of a package in a day's answer", GROWTH),
+  growthOf(OURS, 'peakMegabytes', 'most memory of the server, an hour closed'),
+  growthOf('tidegate import', 'peakMegabytes', 'most memory of an import'),
+  growthOf('tidegate download', 'peakMegabytes', 'most memory of the server, downloads'),
+  growthOf('tidegate day call', 'peakMegabytes', 'most memory of the server, day calls'),
 ];
 
 /** Finds what each ratio of a part was, in every case that was measured. */

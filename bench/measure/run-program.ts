@@ -13,7 +13,8 @@ export type ProgramFigures = {
   readonly peakMegabytes: number;
 };
 
-export type ProgramOptions = { readonly stage: Stage; readonly env?: NodeJS.ProcessEnv };
+/** `env` is all of the program's environment. */
+export type ProgramOptions = { readonly stage: Stage; readonly env?: NodeJS.ProcessEnv; readonly cwd?: string };
 
 /** Runs a line of shell. @throws Error with what it printed, when it fails */
 export function runShell(line: string, options: ProgramOptions): Promise<ProgramFigures> {
@@ -24,7 +25,7 @@ export function runShell(line: string, options: ProgramOptions): Promise<Program
 export async function runProgram(
   program: string,
   args: readonly string[],
-  { stage, env }: ProgramOptions,
+  { stage, env, cwd }: ProgramOptions,
 ): Promise<ProgramFigures> {
   const figuresFile = join(tmpdir(), `tidegate-bench-time-${process.pid}`);
   const startMs = performance.now();
@@ -32,7 +33,8 @@ export async function runProgram(
   const child = spawn('time', ['-f', '%U %S %M', '-o', figuresFile, program, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: true,
-    ...(env && { env: { ...process.env, ...env } }),
+    ...(env && { env }),
+    ...(cwd !== undefined && { cwd }),
   });
   const end = stage.add(async () => {
     if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL'); // with what it has started

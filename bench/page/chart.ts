@@ -3,7 +3,14 @@ import type { Spread } from '../measure/statistics.ts';
 
 export type Bar = { readonly name: string; readonly spread: Spread };
 export type BarGroup = { readonly label: string; readonly bars: readonly Bar[] };
-export type BarChart = { readonly title: string; readonly unit: string; readonly groups: readonly BarGroup[] };
+export type BarChart = {
+  readonly title: string;
+  /** Of all groups. Default: each group's label names its own. */
+  readonly unit?: string;
+  readonly groups: readonly BarGroup[];
+  /** Says whether the longest bar of each group fills the width, where groups cannot be compared. Default: no. */
+  readonly hasOwnScales?: boolean;
+};
 
 const WIDTH = 820;
 const NAMES_WIDTH = 190;
@@ -15,14 +22,16 @@ const GROUP_HEAD = 30;
 const TOP = 46;
 
 /** Draws a chart. Every bar begins at 0; the thin line shows the least and the most of the rounds. */
-export function drawBars({ title, unit, groups }: BarChart): string {
-  const most = Math.max(...groups.flatMap(({ bars }) => bars.map(({ spread }) => spread.most)), Number.MIN_VALUE);
-  const widthOf = (value: number): number => (value / most) * BARS_WIDTH;
-  const pieces: string[] = [text(0, 18, `${title} (${unit})`, 'font-weight="600" font-size="15"')];
+export function drawBars({ title, unit, groups, hasOwnScales = false }: BarChart): string {
+  const mostOfAll = mostOf(groups.flatMap(({ bars }) => bars));
+  const head = unit === undefined ? title : `${title} (${unit})`;
+  const pieces: string[] = [text(0, 18, head, 'font-weight="600" font-size="15"')];
   let top = TOP;
   for (const { label, bars } of groups) {
     pieces.push(text(0, top, label, 'font-weight="600"'));
     top += GROUP_HEAD - BAR_HEIGHT;
+    const most = hasOwnScales ? mostOf(bars) : mostOfAll;
+    const widthOf = (value: number): number => (value / most) * BARS_WIDTH;
     for (const { name, spread } of bars) {
       pieces.push(drawBar(name, spread, top, widthOf));
       top += BAR_STEP;
@@ -38,6 +47,10 @@ ${pieces.join('\n')}
 `;
 }
 
+function mostOf(bars: readonly Bar[]): number {
+  return Math.max(...bars.map(({ spread }) => spread.most), Number.MIN_VALUE);
+}
+
 function drawBar(
   name: string,
   { median, least, most }: Spread,
@@ -46,7 +59,7 @@ function drawBar(
 ): string {
   const middle = top + BAR_HEIGHT / 2;
   const [from, until, end] = [least, most, median].map((value) => round(NAMES_WIDTH + widthOf(value)));
-  const colour = name.startsWith('tidegate') ? '#0f766e' : '#94a3b8';
+  const colour = /^tidegate/i.test(name) ? '#0f766e' : '#94a3b8';
   return [
     text(NAMES_WIDTH - 8, middle + 5, name, 'text-anchor="end"'),
     `<rect x="${NAMES_WIDTH}" y="${top}" width="${round(end! - NAMES_WIDTH)}" height="${BAR_HEIGHT}" fill="${colour}"/>`,

@@ -36,6 +36,7 @@ export const PART_VIEWS: readonly PartView[] = [
       { figure: 'cpuMicrosPerEvent', head: 'CPU µs per event' },
       ...TIMES,
       { figure: 'p999Ms', head: 'p999, ms' },
+      { figure: 'clientCoreShare', head: "client's core" },
     ],
     cases: { connections: [64, 256] },
     graphs: [
@@ -55,6 +56,14 @@ export const PART_VIEWS: readonly PartView[] = [
         contestants: PARSERS,
         cases: { events: [20], rate: ['full'] },
       },
+      {
+        file: 'ingest-p99',
+        title: '99 of 100 requests of 20 events are answered within',
+        figure: 'p99Ms',
+        unit: 'ms',
+        contestants: PARSERS,
+        cases: { events: [20] },
+      },
     ],
   },
   {
@@ -63,6 +72,8 @@ export const PART_VIEWS: readonly PartView[] = [
       { figure: 'wallSeconds', head: 'seconds' },
       { figure: 'cpuSeconds', head: 'CPU seconds' },
       { figure: 'peakMegabytes', head: 'most memory, MB' },
+      { figure: 'closeMicrosPerRow', head: 'µs per row' },
+      { figure: 'floorSeconds', head: 'seconds with copying the table' },
     ],
     graphs: [
       {
@@ -70,7 +81,23 @@ export const PART_VIEWS: readonly PartView[] = [
         title: 'From the end of the hour to its packages',
         figure: 'wallSeconds',
         unit: 'seconds',
+        cases: { traffic: ['action'], rows: [5_000_000] },
+      },
+      {
+        file: 'close-growth',
+        title: 'Time of a row in the close',
+        figure: 'closeMicrosPerRow',
+        unit: 'µs',
+        contestants: ['tidegate'],
         cases: { traffic: ['action'] },
+      },
+      {
+        file: 'close-memory',
+        title: 'Most memory of the server in the close',
+        figure: 'peakMegabytes',
+        unit: 'MB',
+        contestants: ['tidegate'],
+        cases: {},
       },
     ],
   },
@@ -100,16 +127,39 @@ export const PART_VIEWS: readonly PartView[] = [
       { figure: 'cpuMicrosPerCall', head: 'CPU µs per call' },
       ...TIMES,
     ],
-    graphs: [],
+    graphs: [{ file: 'poll', title: 'Calls for a day', figure: 'callsPerSecond', unit: 'calls/s', cases: {} }],
   },
   {
     part: 'growth',
     columns: [
       { figure: 'cpuMicrosPerRow', head: 'CPU µs per row' },
+      { figure: 'arrivalCpuMicrosPerRow', head: 'until it is stored' },
       { figure: 'closeMicrosPerRow', head: 'close, µs per row' },
       { figure: 'microsPerRow', head: 'import, µs per row' },
+      { figure: 'secondsPerGigabyte', head: 's per GB' },
+      { figure: 'microsPerPackage', head: 'µs per package' },
       { figure: 'peakMegabytes', head: 'most memory, MB' },
     ],
-    graphs: [{ file: 'growth', title: 'CPU time of a row', figure: 'cpuMicrosPerRow', unit: 'µs', cases: {} }],
+    graphs: [
+      {
+        file: 'growth',
+        title: 'CPU time of a row',
+        figure: 'cpuMicrosPerRow',
+        unit: 'µs',
+        contestants: ['tidegate', 'tidegate import'],
+        cases: {},
+      },
+    ],
+  },
+  {
+    part: 'install',
+    columns: [
+      { figure: 'firstPackageSeconds', head: 'to the first package, s' },
+      { figure: 'servingSeconds', head: 'to its keys, s' },
+      { figure: 'installedMegabytes', head: 'installed, MB' },
+      { figure: 'packedMegabytes', head: 'packed, MB' },
+      { figure: 'installSeconds', head: 'installing, s' },
+    ],
+    graphs: [],
   },
 ];

@@ -3,11 +3,12 @@
  *
  * Called by scripts/docs.ts. Measures nothing: a part without kept figures says so.
  */
-import { measureGoals } from '../measure/goals.ts';
+import { isReached, measureGoals } from '../measure/goals.ts';
 import { caseName, casesOf, measureRatios } from '../measure/ratios.ts';
 import { PUBLISHED_FOLDER, readResult, type Measurement, type PartResult } from '../measure/results.ts';
 import { spreadOfFigure, type Spread } from '../measure/statistics.ts';
 import { drawBars, shownFigure } from './chart.ts';
+import { drawOverview } from './overview.ts';
 import { PART_VIEWS, type GraphView, type PartView } from './part-views.ts';
 
 type WantedCases = NonNullable<PartView['cases']>;
@@ -23,8 +24,11 @@ export function performanceGraphs(folder = PUBLISHED_FOLDER): Readonly<Record<st
     const result = readResult(folder, part);
     return result ? graphs.map((graph) => [pathOf(graph), () => graphText(graph, result)] as const) : [];
   });
-  return Object.fromEntries(graphs);
+  const overview = drawOverview(folder);
+  return Object.fromEntries([...graphs, ...(overview === undefined ? [] : [[OVERVIEW, () => overview] as const])]);
 }
+
+const OVERVIEW = 'docs/performance/overview.svg';
 
 function pathOf({ file }: GraphView): string {
   return `docs/performance/${file}.svg`;
@@ -42,8 +46,10 @@ function partText(view: PartView, folder: string): string {
 function machineText({ command, takenAt, machine, measurements }: PartResult): string {
   const rounds = Math.max(...measurements.map(({ round }) => round));
   const { processor, cores, memoryGigabytes, system, node } = machine;
+  const medians =
+    rounds === 1 ? 'one round.' : `medians of up to ${rounds} rounds, in brackets the least and the most.`;
   return `\`${command}\`, ${takenAt.slice(0, 10)}: ${processor}, ${cores} cores, ${memoryGigabytes} GB, ${system}, Node ${node.slice(1)};
-medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}, in brackets the least and the most.`;
+${medians}`;
 }
 
 function figureTable({ columns, cases = {} }: PartView, { measurements }: PartResult): string {
@@ -72,7 +78,7 @@ function goalTable({ part, measurements }: PartResult): string {
     goalRow(goal.name, name, spread, goal),
   );
   const rows = [...ratios, ...figures];
-  return rows.length === 0 ? '' : table(['what', 'case', 'measured', 'goal'], rows);
+  return rows.length === 0 ? '' : table(['what', 'case', 'measured', 'goal', 'reached'], rows);
 }
 
 function goalRow(
@@ -81,8 +87,9 @@ function goalRow(
   spread: Spread,
   { better, goal }: { readonly better: 'more' | 'less'; readonly goal?: number },
 ): string[] {
-  const reach = goal === undefined ? '' : `${better === 'more' ? 'at least' : 'at most'} ${shownFigure(goal)}`;
-  return [name, asked, shown(spread), reach];
+  if (goal === undefined) return [name, asked, shown(spread), '', ''];
+  const reach = `${better === 'more' ? 'at least' : 'at most'} ${shownFigure(goal)}`;
+  return [name, asked, shown(spread), reach, isReached(spread.median, { better, goal }) ? 'yes' : 'no'];
 }
 
 function graphText({ title, unit, figure, contestants, cases }: GraphView, { measurements }: PartResult): string {

@@ -1,161 +1,125 @@
 /**
  * Close: from the hour's end until its packages can be downloaded, against what compressing and sorting the same rows takes.
  *
- * The hour is filled once; each round closes a copy of it, with a server that has closed a small hour before. Sorting before the
- * hour's end is done by then, as it is in a running server. The floors take the finished table as it came out of the packages;
- * those that sort take the same rows shuffled. Loading the databases is not measured, and chdb's table is merged first, both in
- * their favour.
+ * The hour is filled once, further for each larger case; each round closes a copy of it, with a server that has closed a small hour
+ * before. Sorting before the hour's end is done by then, as it is in a running server. The peers: close-peers.ts.
  */
-import { execFile } from 'node:child_process';
-import { rm, stat } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import type { Project } from '../../src/catalog/catalog.ts';
 import type { ServerConfig } from '../../src/system.ts';
 import { downloadTable } from '../load/download-table.ts';
-import { closeHour, fillHour, startBeforeEnd } from '../load/hour-run.ts';
-import { actionTraffic, mixedTraffic, type HourTraffic } from '../load/hour-traffic.ts';
-import { runShell, type ProgramFigures } from '../measure/run-program.ts';
+import { closeHour, fillHour, newHourData, publishedRows, startBeforeEnd } from '../load/hour-run.ts';
+import { actionTraffic, mixedTraffic } from '../load/hour-traffic.ts';
 import { Stage } from '../measure/stage.ts';
 import { copyData } from '../peers/tidegate.ts';
-import type { TableArgument } from '../peers/table-entry.ts';
+import { openClosePeers, type ClosePeer, type Figures } from './close-peers.ts';
 import type { PartContext, Size } from './part.ts';
 
-type Case = { readonly rows: number; readonly traffic: 'action' | 'mixed' };
-type Figures = Readonly<Record<string, number>>;
-/** Where the finished and the shuffled table lie, and what the databases have loaded. */
-type Tables = { readonly folder: string; readonly finished: string; readonly shuffled: string };
-
-const CASES: Readonly<Record<Size, readonly Case[]>> = {
-  full: [
-    { rows: 1_000_000, traffic: 'action' },
-    { rows: 5_000_000, traffic: 'action' },
-    { rows: 1_000_000, traffic: 'mixed' },
-  ],
-  small: [
-    { rows: 50_000, traffic: 'action' },
-    { rows: 50_000, traffic: 'mixed' },
-  ],
-  quick: [{ rows: 100_000, traffic: 'action' }],
+type Case = {
+  readonly rows: number;
+  readonly traffic: 'action' | 'mixed';
+  readonly closers: readonly (keyof typeof CODECS)[];
+  readonly peers: readonly ClosePeer[];
+  /** Default: as many as asked for. */
+  readonly mostRounds?: number;
 };
 
 /** The gzip that each of ours has. */
 const CODECS = { tidegate: 'isa-l', 'tidegate, zlib': 'zlib' } as const;
+const BOTH = ['tidegate', 'tidegate, zlib'] as const;
+const FLOORS = ['igzip -1', 'zlib', 'pigz -1 -p2'] as const;
+const ALL_PEERS = [...FLOORS, 'sort | igzip -1', 'DuckDB COPY gzip', 'chdb OUTFILE gzip'] as const;
+/** What takes so long that two rounds must do. */
+const SLOW_PEERS: readonly ClosePeer[] = ['DuckDB COPY gzip', 'sort | igzip -1'];
+const SLOW_ROUNDS = 2;
+/** Only what the hour holds counts here, not how it came in. */
+const EVENTS_PER_BODY = 100;
 
-/** As much memory as the server is to need. */
-const SORT = 'LC_ALL=C sort -t, -k1,1 -k2,2 -k7,7n -S 256M --parallel=2';
+/** Those with action rows are filled one on top of the other, so they must grow. */
+const CASES: Readonly<Record<Size, readonly Case[]>> = {
+  full: [
+    { rows: 1_000_000, traffic: 'mixed', closers: BOTH, peers: FLOORS },
+    { rows: 1_000_000, traffic: 'action', closers: BOTH, peers: FLOORS },
+    { rows: 5_000_000, traffic: 'action', closers: BOTH, peers: ALL_PEERS },
+    // For memory and growth.
+    { rows: 20_000_000, traffic: 'action', closers: ['tidegate'], peers: [], mostRounds: 2 },
+  ],
+  small: [
+    { rows: 50_000, traffic: 'mixed', closers: BOTH, peers: FLOORS },
+    { rows: 50_000, traffic: 'action', closers: BOTH, peers: ALL_PEERS },
+    { rows: 100_000, traffic: 'action', closers: ['tidegate'], peers: [] },
+  ],
+  quick: [{ rows: 300_000, traffic: 'action', closers: ['tidegate'], peers: ['igzip -1', 'sort | igzip -1'] }],
+};
 
 export async function measureClose(context: PartContext): Promise<void> {
-  const { rows } = context;
-  const cases = rows === undefined ? CASES[context.size] : [{ rows, traffic: 'action' } as const];
-  for (const each of cases) await measureCase(context, each);
+  const { rows, size, stage } = context;
+  const cases =
+    rows === undefined ? CASES[size] : [{ rows, traffic: 'action', closers: BOTH, peers: ALL_PEERS } as const];
+  for (const each of cases.filter(({ traffic }) => traffic === 'mixed')) {
+    const own = new Stage();
+    const end = stage.add(() => own.close());
+    const { projects, requests } = mixedTraffic(each.rows);
+    const data = await newHourData(own, projects);
+    await fillHour(own, data, { projects, requests });
+    await measureCase(context, each, data, projects);
+    await end();
+  }
+  const { projects } = actionTraffic(0);
+  const data = await newHourData(stage, projects);
+  let filled = 0;
+  for (const each of cases.filter(({ traffic }) => traffic === 'action')) {
+    console.error(`  filling an hour, up to ${each.rows} rows …`);
+    await fillHour(stage, data, actionTraffic(each.rows - filled, each.rows, EVENTS_PER_BODY));
+    filled = each.rows;
+    await measureCase(context, each, data, projects);
+  }
 }
 
-async function measureCase({ stage, recorder, size, rounds }: PartContext, asked: Case): Promise<void> {
+async function measureCase(
+  { stage, recorder, rounds }: PartContext,
+  { rows, traffic, closers, peers: wanted, mostRounds = rounds }: Case,
+  data: string,
+  projects: readonly Project[],
+): Promise<void> {
   const own = new Stage();
   const end = stage.add(() => own.close());
-  const traffic = trafficOf(asked);
-  console.error(`  filling an hour with ${asked.rows} ${asked.traffic} rows …`);
-  const data = await fillHour(own, traffic);
   const folder = await own.folder('tables');
-  const tables = { folder, finished: join(folder, 'finished.csv'), shuffled: join(folder, 'shuffled.csv') };
-  const known = { caseOf: asked, traffic, data, tables };
-  let peers: Readonly<Record<string, () => Promise<Figures>>> | undefined;
-  for (let round = 1; round <= rounds; round += 1) {
-    for (const [contestant, gzip] of Object.entries(CODECS)) {
-      if (size === 'quick' && gzip === 'zlib') continue;
-      const isFirst = peers === undefined;
-      const figures = await closeCopy(own, known, { gzip }, isFirst);
-      recorder.add({ round, contestant, case: asked, figures });
-      peers ??= await preparePeers(own, asked, tables, size);
+  const finished = join(folder, 'finished.csv');
+  let peers: ReadonlyMap<ClosePeer, () => Promise<Figures>> | undefined;
+  for (let round = 1; round <= Math.min(rounds, mostRounds); round += 1) {
+    const add = (contestant: string, figures: Figures): void =>
+      recorder.add({ round, contestant, case: { rows, traffic }, figures });
+    for (const contestant of closers) {
+      const keepsTableAs = peers === undefined && wanted.length > 0 ? finished : undefined;
+      const closed = await closeCopy(own, data, projects, { gzip: CODECS[contestant] }, keepsTableAs);
+      if (traffic === 'action' && closed.rows !== rows) throw new Error(`${closed.rows} rows came out of ${rows}.`);
+      add(contestant, { ...closed.figures, closeMicrosPerRow: (closed.figures.wallSeconds! * 1e6) / closed.rows });
+      peers ??= await openClosePeers(own, { folder, finished }, wanted);
     }
-    for (const [contestant, run] of Object.entries(peers!)) {
-      recorder.add({ round, contestant, case: asked, figures: await run() });
+    for (const [peer, run] of peers ?? []) {
+      if (round <= SLOW_ROUNDS || !SLOW_PEERS.includes(peer)) add(peer, await run());
     }
   }
   await end();
 }
 
-function trafficOf({ rows, traffic }: Case): HourTraffic {
-  return traffic === 'action' ? actionTraffic(rows) : mixedTraffic(rows);
-}
-
-/** Closes a copy of the filled hour; the first time it keeps the table that came out, and checks its rows. */
+/** Closes a copy of the filled hour, and keeps the table that came out where asked to. Gives the rows that were published. */
 async function closeCopy(
   stage: Stage,
-  known: { readonly caseOf: Case; readonly traffic: HourTraffic; readonly data: string; readonly tables: Tables },
+  data: string,
+  projects: readonly Project[],
   changes: Partial<ServerConfig>,
-  keepsTable: boolean,
-): Promise<Figures> {
+  keepsTableAs?: string,
+): Promise<{ readonly rows: number; readonly figures: Figures }> {
   const own = new Stage();
   const end = stage.add(() => own.close());
-  const copy = await copyData(own, known.data);
+  const copy = await copyData(own, data);
   const server = await startBeforeEnd(own, copy, { changes });
-  const { links, ...figures } = await closeHour(server, known.traffic.projects);
-  if (keepsTable) {
-    const rows = await downloadTable(links, known.tables.finished);
-    const { caseOf } = known;
-    if (caseOf.traffic === 'action' && rows !== caseOf.rows)
-      throw new Error(`${rows} rows came out of ${caseOf.rows}.`);
-  }
+  const { links, ...figures } = await closeHour(server, projects);
+  if (keepsTableAs !== undefined) await downloadTable(links, keepsTableAs);
+  await server.close();
+  const rows = publishedRows(copy);
   await end();
-  return { ...figures, packages: links.length };
-}
-
-/** Makes the peers' inputs, and gives what to run for each. */
-async function preparePeers(
-  stage: Stage,
-  { traffic }: Case,
-  { folder, finished, shuffled }: Tables,
-  size: Size,
-): Promise<Readonly<Record<string, () => Promise<Figures>>>> {
-  const out = join(folder, 'out.csv.gz');
-  const shell = (line: string) => async (): Promise<Figures> => {
-    const figures = await runShell(line, { stage });
-    await rm(out, { force: true });
-    return { ...figures };
-  };
-  const floors = {
-    'igzip -1': floorOf(shell(`igzip -1 -c ${finished} > ${out}`), shell(`cat ${finished} > ${out}`)),
-    ...(size !== 'quick' && {
-      'zlib (pigz -1 -p1)': shell(`pigz -1 -p1 -c ${finished} > ${out}`),
-      'gzip -1': shell(`gzip -1 -c ${finished} > ${out}`),
-      [`pigz -1 -p${cpus().length}`]: shell(`pigz -1 -p${cpus().length} -c ${finished} > ${out}`),
-    }),
-  };
-  // The mix is many tables in one, which the others would have to tell apart first.
-  if (traffic === 'mixed') return floors;
-  // A program of its own: --random-source makes the order the same every time.
-  await runShell(`shuf --random-source=<(yes) ${finished} > ${shuffled}`, { stage });
-  const sorted = { ...floors, 'sort | igzip -1': shell(`${SORT} -T ${folder} ${shuffled} | igzip -1 -c > ${out}`) };
-  if (size === 'quick') return sorted;
-  const databases = { duckdb: await stage.folder('duckdb'), chdb: await stage.folder('chdb') };
-  await runTableStep(stage, { database: 'duckdb', step: 'load', folder: databases.duckdb, file: shuffled });
-  await runTableStep(stage, { database: 'chdb', step: 'load', folder: databases.chdb, file: `${shuffled}.parquet` });
-  const exporting = (database: 'duckdb' | 'chdb') => async (): Promise<Figures> => {
-    const step = { database, step: 'export', folder: databases[database], file: out } as const;
-    const figures = await runTableStep(stage, step);
-    const megabytes = (await stat(out)).size / 1e6;
-    await rm(out);
-    return { ...figures, megabytes };
-  };
-  return { ...sorted, 'DuckDB COPY gzip': exporting('duckdb'), 'chdb OUTFILE gzip': exporting('chdb') };
-}
-
-/** The least that a close could take: compressing, and reading and writing the same bytes once. */
-function floorOf(compress: () => Promise<Figures>, copy: () => Promise<Figures>): () => Promise<Figures> {
-  return async () => {
-    const compressed = await compress();
-    const copied = await copy();
-    return { ...compressed, floorSeconds: compressed.wallSeconds! + copied.wallSeconds! };
-  };
-}
-
-async function runTableStep(stage: Stage, argument: TableArgument): Promise<ProgramFigures> {
-  const entry = join(import.meta.dirname, '..', 'peers', 'table-entry.ts');
-  const running = promisify(execFile)(process.execPath, [entry, JSON.stringify(argument)]);
-  const end = stage.add(() => running.child.kill('SIGKILL'));
-  const { stdout } = await running;
-  await end();
-  return JSON.parse(stdout) as ProgramFigures;
+  return { rows, figures: { ...figures, packages: links.length } };
 }

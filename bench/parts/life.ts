@@ -33,9 +33,8 @@ export async function measureLife({ stage, recorder, size, rounds, rows = ROWS[s
   for (let round = 1; round <= rounds; round += 1) {
     const add = (contestant: string, figures: Figures): void =>
       recorder.add({ round, contestant, case: { rows }, figures });
+    // The first leaves the table for gzip.
     if (size !== 'quick' || round === 1)
-      // the first leaves the table for gzip
-
       add('tidegate', await liveHour(stage, rows, round === 1 ? finished : undefined));
     add('tidegate import', { ...(await importRows(stage, input, rows)) });
     add('gzip -1', { ...(await runShell(`gzip -1 -c ${finished} > ${finished}.gz`, { stage })) });

@@ -4,27 +4,30 @@ import { dirname, join } from 'node:path';
 import { makeSampleDay } from '../../src/demo/sample-day.ts';
 import { beijingDayOf, formatBeijingHour, hourOf, hourStartMs, HOUR_MS } from '../../src/events/hour.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { runWrk, type WrkFigures } from '../load/wrk.ts';
+import { runWrk } from '../load/wrk.ts';
 import { coresOf } from '../measure/machine.ts';
+import { peakMegabytesOf, resetPeakMemory } from '../measure/process-figures.ts';
 import { runProgram } from '../measure/run-program.ts';
-import type { Stage } from '../measure/stage.ts';
+import { Stage } from '../measure/stage.ts';
 import { startNginx } from '../peers/nginx.ts';
 import { benchProject, clientOf, newData, startTidegate } from '../peers/tidegate.ts';
 import type { RunningServer } from '../peers/server-child.ts';
 import type { PartContext, Size } from './part.ts';
 
 const TIDEGATE = join(import.meta.dirname, '..', '..', 'bin', 'tidegate');
-/** One package for each table of an hour, and so small packages that most tables have many. */
-const PACKAGE_BYTES = [64 * 1024 * 1024, 2048];
-const SECONDS: Readonly<Record<Size, number>> = { full: 5, small: 1, quick: 2 };
+/** One package for each table of an hour, and so small packages that there are sixteen times as many. */
+const PACKAGE_BYTES = [64 * 1024 * 1024, 1_920];
+const SECONDS: Readonly<Record<Size, number>> = { full: 4, small: 1, quick: 1 };
 const WARM_UP_SECONDS = 1;
 const CONNECTIONS: Readonly<Record<Size, readonly number[]>> = { full: [1, 16], small: [1, 16], quick: [16] };
 
-type Day = {
+/** A day whose call two contestants answer. */
+export type Day = {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly links: number;
-  readonly peers: Readonly<Record<string, RunningServer>>;
+  readonly peers: { readonly nginx: RunningServer; readonly tidegate: RunningServer };
+  close(): Promise<void>;
 };
 
 export async function measurePoll({ stage, recorder, size, rounds }: PartContext): Promise<void> {
@@ -32,21 +35,45 @@ export async function measurePoll({ stage, recorder, size, rounds }: PartContext
   for (const packageBytes of size === 'quick' ? PACKAGE_BYTES.slice(0, 1) : PACKAGE_BYTES)
     days.push(await serveDay(stage, packageBytes));
   for (let round = 1; round <= rounds; round += 1) {
-    for (const { path, headers, links, peers } of days) {
+    for (const day of days) {
       for (const connections of CONNECTIONS[size]) {
-        for (const [contestant, server] of Object.entries(peers)) {
-          const load = { stage, server, method: 'GET', path, headers, cores: coresOf(1).client, connections } as const;
-          await runWrk({ ...load, seconds: WARM_UP_SECONDS });
-          const figures = figuresOf(await runWrk({ ...load, seconds: SECONDS[size] }));
-          recorder.add({ round, contestant, case: { connections, links }, figures });
+        for (const [contestant, server] of Object.entries(day.peers)) {
+          const figures = await pollDay(stage, day, server, { connections, seconds: SECONDS[size] });
+          recorder.add({ round, contestant, case: { connections, links: day.links }, figures });
         }
       }
     }
   }
 }
 
+/** Asks a contestant for the day over and over, when it is warm. */
+export async function pollDay(
+  stage: Stage,
+  { path, headers, links }: Day,
+  server: RunningServer,
+  { connections, seconds }: { readonly connections: number; readonly seconds: number },
+): Promise<Record<string, number>> {
+  const load = { stage, server, method: 'GET', path, headers, cores: coresOf(1).client, connections } as const;
+  await runWrk({ ...load, seconds: WARM_UP_SECONDS });
+  resetPeakMemory(server.pid);
+  const figures = await runWrk({ ...load, seconds });
+  const cpuMicrosPerCall = (figures.serverCpuSeconds * 1e6) / figures.requests;
+  return {
+    callsPerSecond: figures.requests / figures.seconds,
+    cpuMicrosPerCall,
+    cpuMicrosPerPackage: cpuMicrosPerCall / links,
+    microsPerPackage: (figures.seconds * 1e6) / figures.requests / links,
+    p50Ms: figures.p50Ms,
+    p99Ms: figures.p99Ms,
+    peakMegabytes: peakMegabytesOf(server.pid),
+    clientCoreShare: figures.clientCoreShare,
+  };
+}
+
 /** Imports a day of all types and serves it; nginx serves the same answer as a file. */
-async function serveDay(stage: Stage, packageBytes: number): Promise<Day> {
+export async function serveDay(outer: Stage, packageBytes: number): Promise<Day> {
+  const stage = new Stage();
+  const close = outer.add(() => stage.close());
   const day = beijingDayOf(hourOf(systemClock.nowMs() - 24 * HOUR_MS));
   const project = benchProject(0, hourStartMs(day.from));
   const data = await newData(stage, [project]);
@@ -73,22 +100,6 @@ async function serveDay(stage: Stage, packageBytes: number): Promise<Day> {
     headers,
     links,
     peers: { nginx: await startNginx({ stage, cores, serves: folder }), tidegate: server },
-  };
-}
-
-function figuresOf({
-  requests,
-  seconds,
-  p50Ms,
-  p99Ms,
-  serverCpuSeconds,
-  clientCoreShare,
-}: WrkFigures): Record<string, number> {
-  return {
-    callsPerSecond: requests / seconds,
-    cpuMicrosPerCall: (serverCpuSeconds * 1e6) / requests,
-    p50Ms,
-    p99Ms,
-    clientCoreShare,
+    close,
   };
 }

@@ -1,28 +1,37 @@
 /**
- * Loads the rows of an hour into DuckDB or chdb, or exports them sorted as gzip CSV, as a process of its own.
+ * Loads the rows of an hour into DuckDB or chdb, or exports them sorted as gzip CSV, as a process of its own; or compresses a file
+ * with the zlib of Node, as a program would that has nothing else to do.
  *
  * Prints one line of JSON: what the step alone took, without the start of the process or of the database.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { createReadStream, createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { ACTION_COLUMNS } from './action-rows.ts';
 import { createActionTable, openChdb } from './chdb-store.ts';
 
 export type TableArgument = {
-  readonly database: 'duckdb' | 'chdb';
+  readonly engine: 'duckdb' | 'chdb' | 'zlib';
   readonly step: 'load' | 'export';
-  /** The database's own folder, which is kept between the steps. */
+  /** The database's own folder, which is kept between the steps; for zlib the file that it compresses. */
   readonly folder: string;
   /** What is loaded (DuckDB: CSV, which makes a Parquet file beside it; chdb: that Parquet), or where the export is written. */
   readonly file: string;
 };
 
+const ZLIB_BLOCK_BYTES = 256 * 1024;
 const ORDER = 'ORDER BY visitUserId, sessionId, "time"';
-const { database, step, folder, file } = JSON.parse(process.argv[2] ?? '') as TableArgument;
+const { engine, step, folder, file } = JSON.parse(process.argv[2] ?? '') as TableArgument;
 
 async function openStep(): Promise<() => Promise<unknown>> {
-  if (database === 'duckdb') {
+  if (engine === 'zlib') {
+    const options = { highWaterMark: ZLIB_BLOCK_BYTES };
+    const gzip = createGzip({ level: 1, chunkSize: ZLIB_BLOCK_BYTES });
+    return () => pipeline(createReadStream(folder, options), gzip, createWriteStream(file, options));
+  }
+  if (engine === 'duckdb') {
     const instance = await DuckDBInstance.create(join(folder, 'action.duckdb'));
     const connection = await instance.connect();
     const statements = step === 'load' ? duckDbLoad() : [duckDbExport()];

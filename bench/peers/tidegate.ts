@@ -1,12 +1,11 @@
 /** A Tidegate server as it is installed, with a project, and what a client of it needs. */
-import { cp } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, link, mkdir, readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { openDataCatalog } from '../../src/catalog/data-catalog.ts';
 import type { Project } from '../../src/catalog/catalog.ts';
 import { ExportClient, getToken } from '../../src/client/export-client.ts';
-import { systemClock, waitFor } from '../../src/lib/clock.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import type { ServerConfig } from '../../src/system.ts';
-import { cpuSecondsOf } from '../measure/process-figures.ts';
 import type { Stage } from '../measure/stage.ts';
 import { startServerChild, type RunningServer } from './server-child.ts';
 
@@ -68,10 +67,22 @@ export async function newData(stage: Stage, projects: readonly Project[]): Promi
   return data;
 }
 
-/** Copies a data directory that no server works on. */
+/**
+ * Gives a second data directory like one that no server works on.
+ *
+ * Events are shared by hard links, because nothing is written to a segment or run that is there: so a copy costs no time and leaves
+ * no pages to be written while something is measured.
+ */
 export async function copyData(stage: Stage, data: string): Promise<string> {
   const copy = join(await stage.folder('copy'), 'data');
-  await cp(data, copy, { recursive: true });
+  const log = join(data, 'hour-log');
+  await cp(data, copy, { recursive: true, filter: (path) => path !== log });
+  for (const entry of await readdir(log, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const folder = join(copy, relative(data, entry.parentPath));
+    await mkdir(folder, { recursive: true });
+    await link(join(entry.parentPath, entry.name), join(folder, entry.name));
+  }
   return copy;
 }
 
@@ -81,17 +92,4 @@ export async function clientOf(server: Tidegate, project: Project): Promise<{ cl
   const { baseUrl } = server;
   const token = await getToken({ baseUrl, clientId, secret, project: uid, ai, clock: server });
   return { client: new ExportClient({ baseUrl, clientId, token, ai }), token };
-}
-
-const QUIET_MS = 500;
-const QUIET_CPU_SECONDS = 0.03;
-
-/** Waits until a server has nothing more to do. */
-export async function waitUntilQuiet(pid: number): Promise<void> {
-  for (let before = cpuSecondsOf(pid); ;) {
-    await waitFor(QUIET_MS);
-    const now = cpuSecondsOf(pid);
-    if (now - before < QUIET_CPU_SECONDS) return;
-    before = now;
-  }
 }
