@@ -76,16 +76,19 @@ export class BodyReader {
 /** Reads a body to its end; rejects when it breaks off, or with what `take` throws. By events: an iterator costs several times as much. */
 function readChunks(request: IncomingMessage, take: (chunk: Buffer) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const end = (error?: unknown): void => {
+    const end = (error?: Error): void => {
       request.off('data', onData).off('end', end).off('close', onClose).off('error', end);
       if (error === undefined) resolve();
-      else reject(error instanceof Error ? error : new Error(String(error)));
+      else {
+        request.pause(); // the rest is not read before somebody decides what becomes of it
+        reject(error);
+      }
     };
     const onData = (chunk: Buffer): void => {
       try {
         take(chunk);
       } catch (error) {
-        end(error);
+        end(error as Error);
       }
     };
     const onClose = (): void => end(request.readableEnded ? undefined : new Error('The connection was closed.'));
@@ -100,6 +103,7 @@ function discard(request: IncomingMessage): void {
     discarded += chunk.length;
     if (discarded > MAX_DISCARDED_BYTES) request.destroy();
   });
+  request.resume();
 }
 
 function tooLarge(maxBodyBytes: number): AppError {
