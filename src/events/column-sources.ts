@@ -63,7 +63,7 @@ const ownPageKey: Source = (row) => pageRequestId(row.ai, ...visitorAndSession(r
 export function pageRequestIdOf(ai: string, event: WireObject): string | null {
   const pageTimeMs = readInteger(event.ptm);
   const visitor = readText(event.u);
-  return pageTimeMs === null || visitor === null
+  return pageTimeMs === null || visitor === null || visitor === ''
     ? null
     : pageRequestId(ai, visitor, readText(event.s) ?? '', pageTimeMs);
 }
