@@ -13,7 +13,7 @@ import { pageRowId, ROW_ID_BYTES } from '../../events/ids.ts';
 import { mergeCursors } from './merge.ts';
 import { decodeExtras, encodeExtras, KEY_TIME_BYTES, writeKeyTime } from './record-codec.ts';
 import { openCursors, readRun, type IndexedRun, type RunCursor } from './run-reader.ts';
-import { SortedRuns, type SortableRecord } from './sorted-runs.ts';
+import { SortedRuns } from './sorted-runs.ts';
 
 export type CompleteRunsJob = {
   readonly runPaths: readonly string[];
@@ -37,7 +37,7 @@ export function completeRuns({ runPaths, folder, prefix }: CompleteRunsJob): Com
   try {
     for (const { ai, kind } of incompleteGroups(runs)) {
       output.beginGroup(ai, kind);
-      for (const record of complete(runs, ai, kind, () => serverEventProjects.add(ai))) output.add(record);
+      complete(runs, ai, kind, output, () => serverEventProjects.add(ai));
     }
     output.finish();
   } catch (error) {
@@ -55,12 +55,13 @@ function incompleteGroups(runs: readonly IndexedRun[]): readonly { readonly ai: 
   return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
 }
 
-function* complete(
+function complete(
   runs: readonly IndexedRun[],
   ai: string,
   kind: RecordKind,
+  output: SortedRuns,
   onServerEvent: () => void,
-): Generator<SortableRecord> {
+): void {
   const domainPlace = columnsOf(kind as 'custom_event').findIndex((column) => column.name === 'domain');
   const pages = new PageJoin(openCursors(runs, ai, 'page', 'rows'));
   try {
@@ -75,37 +76,31 @@ function* complete(
         ...extras
       } = decodeExtras(cursor.block.subarray(cursor.extrasStart, cursor.recordEnd));
       const domain = pages.findDomain(cursor, pageRowId(pid));
-      yield build(cursor, domainPlace, domain, Number(tm), encodeExtras(extras));
+      addCompleted(output, cursor, domainPlace, domain, Number(tm), encodeExtras(extras));
     }
   } finally {
     pages.close();
   }
 }
 
-/** Builds the completed record: the page's domain in its line, its own time in its key. */
-function build(
-  cursor: RunCursor,
+/** Adds the completed record: the page's domain in its line, its own time in its key. */
+function addCompleted(
+  output: SortedRuns,
+  { block, keyStart, lineStart, extrasStart, flags, sendTimeMs }: RunCursor,
   domainPlace: number,
   domain: Buffer | undefined,
   timeMs: number,
   extras: Buffer,
-): SortableRecord {
-  const { block, keyStart, lineStart, extrasStart } = cursor;
+): void {
   const key = Buffer.from(block.subarray(keyStart, lineStart));
   writeKeyTime(key, timeMs, key.length - ROW_ID_BYTES - KEY_TIME_BYTES);
   const at = findField(block, lineStart, extrasStart, domainPlace)?.start ?? extrasStart;
-  const line = Buffer.concat([
-    block.subarray(lineStart, at),
-    domain ?? Buffer.alloc(0),
-    block.subarray(at, extrasStart),
-  ]);
-  return {
-    bytes: Buffer.concat([key, line, extras]),
-    flags: cursor.flags & ~ROW_FLAGS.incomplete,
-    sendTimeMs: cursor.sendTimeMs,
-    keyBytes: key.length,
-    lineBytes: line.length,
-  };
+  output.begin(flags & ~ROW_FLAGS.incomplete, sendTimeMs);
+  output.key(key, 0, key.length);
+  output.line(block, lineStart, at);
+  if (domain) output.line(domain, 0, domain.length);
+  output.line(block, at, extrasStart);
+  output.extras(extras, 0, extras.length);
 }
 
 /** Says whether an incomplete record is a server event: it alone has no visitor, so its key begins with the NUL behind one. */

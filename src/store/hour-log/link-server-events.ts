@@ -23,12 +23,13 @@ import { HOUR_MS } from '../../events/hour.ts';
 import { ROW_ID_BYTES } from '../../events/ids.ts';
 import { isSystemError } from '../../lib/system-error.ts';
 import { isServerEvent } from './complete-runs.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { isLastingDamage } from './lasting-damage.ts';
 import { LoginFilter } from './login-filter.ts';
 import { mergeCursors } from './merge.ts';
-import { decodeExtras, encodeExtras, KEY_TIME_BYTES, readKeyTime, writeKeyTime } from './record-codec.ts';
+import { findExtra, KEY_TIME_BYTES, readKeyTime, writeKeyTime } from './record-codec.ts';
 import { openCursors, readRun, readThrough, type IndexedRun, type RunCursor } from './run-reader.ts';
-import { SortedRuns, type SortableRecord } from './sorted-runs.ts';
+import { SortedRuns } from './sorted-runs.ts';
 
 export type LinkServerEventsJob = {
   /** The hour's own runs. */
@@ -57,8 +58,8 @@ const LINK_MS = LINK_HOURS * HOUR_MS;
 const PAGE = 0;
 const EVENT = 1;
 /**
- * The sort key of both: login user, NUL, send time, PAGE or EVENT, time, row id. A login user holds no NUL, so that none runs on
- * into what follows. An event's own time is not part of it, and is 0.
+ * The sort key of both: login user, NUL, send time, PAGE or EVENT, then time and row id as the row's own key ends with. A login user
+ * holds no NUL, so that none runs on into what follows.
  */
 const SORT_TAIL_BYTES = 1 + KEY_TIME_BYTES + 1 + KEY_TIME_BYTES + ROW_ID_BYTES;
 /** What a row's key ends with: time and row id. */
@@ -88,6 +89,9 @@ class ProjectLinker {
   readonly #events: SortedRuns;
   readonly #pages: SortedRuns;
   readonly #filter: LoginFilter;
+  readonly #login = new LoginKey();
+  /** What stands in a sort key between login user and row key: NUL, send time, PAGE or EVENT. */
+  readonly #sortMiddle = Buffer.alloc(2 + KEY_TIME_BYTES);
   /** Between which send times a page may be the one of some event. */
   #fromMs = Infinity;
   #untilMs = -Infinity;
@@ -123,42 +127,50 @@ class ProjectLinker {
   /** Sorts the events, each by the send time of its first copy. Resends across the hour's start are done with here. */
   #sortEvents(): void {
     this.#events.beginGroup(this.#ai, 'custom_event');
-    let key = Buffer.alloc(0);
+    const key = new HeldBytes();
     let isPublished = false;
     let firstSendTimeMs = 0;
     const own = openCursors(this.#runs, this.#ai, 'custom_event', 'incomplete');
     for (const cursor of mergeCursors([...this.#openTails(), ...own])) {
       if (!isServerEvent(cursor)) break; // they come first
-      const { block, keyStart, lineStart, flags, sendTimeMs } = cursor;
-      if (block.compare(key, 0, key.length, keyStart, lineStart) !== 0) {
-        key = Buffer.from(block.subarray(keyStart, lineStart));
+      const { block, keyStart, lineStart, extrasStart, flags, sendTimeMs } = cursor;
+      if (!key.equals(block, keyStart, lineStart)) {
+        key.hold(block, keyStart, lineStart);
         isPublished = (flags & ROW_FLAGS.published) !== 0;
         firstSendTimeMs = sendTimeMs;
       }
       if (flags & ROW_FLAGS.published) continue;
-      const event = readEvent(cursor);
-      if (isPublished) this.#output.add(completedEvent(event, undefined));
-      else this.#addEvent(event, firstSendTimeMs);
+      if (!isPublished) {
+        this.#addEvent(cursor, firstSendTimeMs);
+        continue;
+      }
+      this.#output.begin(flags & ~ROW_FLAGS.incomplete, sendTimeMs);
+      this.#output.key(block, keyStart, lineStart);
+      this.#output.line(block, lineStart, extrasStart);
     }
     this.#events.finish();
   }
 
-  #addEvent(event: ServerEvent, firstSendTimeMs: number): void {
-    const { login, key, line, extras, flags, sendTimeMs } = event;
-    this.#filter.add(login, 0, login.length);
+  /** Adds an event to be sorted. Its own key lies behind its line; what it was waiting with is not needed any more. */
+  #addEvent(cursor: RunCursor, firstSendTimeMs: number): void {
+    const { block, keyStart, lineStart, extrasStart, flags, sendTimeMs } = cursor;
     this.#fromMs = Math.min(this.#fromMs, firstSendTimeMs - LINK_MS);
     this.#untilMs = Math.max(this.#untilMs, firstSendTimeMs + 1);
-    const sortKey = sortKeyOf(login, firstSendTimeMs, EVENT);
-    key.copy(sortKey, sortKey.length - ROW_ID_BYTES, key.length - ROW_ID_BYTES);
-    const keyBytes = Buffer.alloc(2);
-    keyBytes.writeUInt16LE(key.length);
-    this.#events.add({
-      bytes: Buffer.concat([sortKey, line, keyBytes, key, extras]),
-      flags,
-      sendTimeMs,
-      keyBytes: sortKey.length,
-      lineBytes: line.length,
-    });
+    this.#login.read(cursor, EVENT_LOGIN_PLACE);
+    this.#filter.add(this.#login.bytes, this.#login.start, this.#login.end);
+    this.#events.begin(flags, sendTimeMs);
+    this.#addSortKey(this.#events, cursor, firstSendTimeMs, EVENT);
+    this.#events.line(block, lineStart, extrasStart);
+    this.#events.extras(block, keyStart, lineStart);
+  }
+
+  #addSortKey(sorted: SortedRuns, { block, lineStart }: RunCursor, sendTimeMs: number, what: number): void {
+    const { bytes, start, end } = this.#login;
+    sorted.key(bytes, start, end);
+    writeKeyTime(this.#sortMiddle, sendTimeMs, 1);
+    this.#sortMiddle[1 + KEY_TIME_BYTES] = what;
+    sorted.key(this.#sortMiddle, 0, this.#sortMiddle.length);
+    sorted.key(block, lineStart - KEY_TAIL_BYTES, lineStart);
   }
 
   /** Opens the tails of the hour before, each looked through first, so that one that is damaged is left out whole. */
@@ -192,62 +204,56 @@ class ProjectLinker {
 
   /** Takes a page if its login user may be that of an event. Nearly all pages are passed over here, without a copy. */
   #takePage(cursor: RunCursor): void {
-    const { block, keyStart, lineStart, extrasStart, recordEnd, sendTimeMs } = cursor;
+    const { block, keyStart, lineStart, extrasStart, sendTimeMs } = cursor;
     if (sendTimeMs < this.#fromMs || sendTimeMs >= this.#untilMs) return;
-    const field = findField(block, lineStart, extrasStart, PAGE_LOGIN_PLACE);
-    if (!field || field.start === field.end) return;
-    let sortKey: Buffer;
-    if (extrasStart === recordEnd) {
-      if (!this.#filter.mayHave(block, field.start, field.end)) return;
-      sortKey = sortKeyOf(block.subarray(field.start, field.end), sendTimeMs, PAGE);
-    } else {
-      const login = loginOf(cursor, field);
-      if (!this.#filter.mayHave(login, 0, login.length)) return;
-      sortKey = sortKeyOf(login, sendTimeMs, PAGE);
-    }
-    block.copy(sortKey, sortKey.length - KEY_TAIL_BYTES, lineStart - KEY_TAIL_BYTES, lineStart);
-    const fieldsEnd = findField(block, lineStart, extrasStart, SESSION_PLACE)?.end ?? lineStart;
-    const bytes = Buffer.concat([
-      sortKey,
-      block.subarray(lineStart, fieldsEnd),
-      block.subarray(keyStart, lineStart - KEY_TAIL_BYTES),
-    ]);
-    this.#pages.add({ bytes, flags: 0, sendTimeMs, keyBytes: sortKey.length, lineBytes: fieldsEnd - lineStart });
+    const login = this.#login;
+    login.read(cursor, PAGE_LOGIN_PLACE);
+    if (login.start === login.end || !this.#filter.mayHave(login.bytes, login.start, login.end)) return;
+    this.#pages.begin(0, sendTimeMs);
+    this.#addSortKey(this.#pages, cursor, sendTimeMs, PAGE);
+    this.#pages.line(block, lineStart, findField(block, lineStart, extrasStart, SESSION_PLACE)?.end ?? lineStart);
+    this.#pages.extras(block, keyStart, lineStart - KEY_TAIL_BYTES);
   }
 
   /** Walks pages and events side by side, and gives each event the last page of its login user. */
   #merge(): void {
     const open = (sorted: SortedRuns, kind: DataType): readonly RunCursor[] =>
       openCursors(sorted.paths.map(readRun), this.#ai, kind, 'rows');
-    let login = Buffer.alloc(0);
-    let page: LastPage | undefined;
+    const login = new HeldBytes();
+    /** The last page: its send time, and visitor and session as CSV fields and as its key begins with them. */
+    let pageMs = -Infinity;
+    const fields = new HeldBytes();
+    const keyHead = new HeldBytes();
     for (const cursor of mergeCursors([...open(this.#pages, 'page'), ...open(this.#events, 'custom_event')])) {
-      const { block, keyStart, lineStart, extrasStart, recordEnd, sendTimeMs, flags } = cursor;
+      const { block, keyStart, lineStart, extrasStart, recordEnd, sendTimeMs } = cursor;
       const loginEnd = lineStart - SORT_TAIL_BYTES;
-      if (block.compare(login, 0, login.length, keyStart, loginEnd) !== 0) {
-        login = Buffer.from(block.subarray(keyStart, loginEnd));
-        page = undefined;
+      if (!login.equals(block, keyStart, loginEnd)) {
+        login.hold(block, keyStart, loginEnd);
+        pageMs = -Infinity;
       }
       if (block[loginEnd + 1 + KEY_TIME_BYTES] === PAGE) {
-        page = {
-          sendTimeMs,
-          fields: Buffer.from(block.subarray(lineStart, extrasStart)),
-          keyHead: Buffer.from(block.subarray(extrasStart, recordEnd)),
-        };
-        continue;
+        pageMs = sendTimeMs;
+        fields.hold(block, lineStart, extrasStart);
+        keyHead.hold(block, extrasStart, recordEnd);
+      } else {
+        const isLinked = pageMs >= readKeyTime(block, loginEnd + 1) - LINK_MS;
+        this.#addLinked(cursor, isLinked ? { fields, keyHead } : undefined);
       }
-      const eventMs = readKeyTime(block, loginEnd + 1);
-      const keyEnd = extrasStart + 2 + block.readUInt16LE(extrasStart);
-      const event: ServerEvent = {
-        login,
-        key: block.subarray(extrasStart + 2, keyEnd),
-        line: block.subarray(lineStart, extrasStart),
-        extras: block.subarray(keyEnd, recordEnd),
-        flags,
-        sendTimeMs,
-      };
-      this.#output.add(completedEvent(event, page && page.sendTimeMs >= eventMs - LINK_MS ? page : undefined));
     }
+  }
+
+  /** Adds an event as it is exported: visitor and session in its line and in its key, if there are any. */
+  #addLinked(
+    { block, lineStart, extrasStart, recordEnd, flags, sendTimeMs }: RunCursor,
+    page: { readonly fields: HeldBytes; readonly keyHead: HeldBytes } | undefined,
+  ): void {
+    const output = this.#output;
+    output.begin(flags & ~ROW_FLAGS.incomplete, sendTimeMs);
+    if (page) output.key(page.keyHead.bytes, 0, page.keyHead.length);
+    output.key(block, page ? recordEnd - KEY_TAIL_BYTES : extrasStart, recordEnd);
+    if (page) output.line(page.fields.bytes, 0, page.fields.length);
+    const ownFields = findField(block, lineStart, extrasStart, SESSION_PLACE);
+    output.line(block, page && ownFields ? ownFields.end : lineStart, extrasStart);
   }
 
   /** Does what reads an hour before; damage there is reported and costs what could not be read. */
@@ -263,78 +269,32 @@ class ProjectLinker {
   }
 }
 
-type ServerEvent = {
-  readonly login: Buffer;
-  readonly key: Buffer;
-  readonly line: Buffer;
-  /** What is kept beside the completed row. */
-  readonly extras: Buffer;
-  readonly flags: number;
-  readonly sendTimeMs: number;
-};
-
-type LastPage = {
-  readonly sendTimeMs: number;
-  /** Visitor and session, as CSV fields and as the key begins. */
-  readonly fields: Buffer;
-  readonly keyHead: Buffer;
-};
-
 const placeOf = (dataType: DataType, name: string): number =>
   columnsOf(dataType).findIndex((column) => column.name === name);
 const PAGE_LOGIN_PLACE = placeOf('page', 'loginUserId');
 const EVENT_LOGIN_PLACE = placeOf('custom_event', 'loginUserId');
+/** Behind the field of a login user that was cut, before its hash. */
+const LOGIN_CUT = Buffer.of(1);
 /** The second field in both tables, behind the visitor. */
 const SESSION_PLACE = placeOf('page', 'sessionId');
 
-function readEvent(cursor: RunCursor): ServerEvent {
-  const { block, keyStart, lineStart, extrasStart, recordEnd, flags, sendTimeMs } = cursor;
-  const field = findField(block, lineStart, extrasStart, EVENT_LOGIN_PLACE);
-  const { tm: _tm, login: _login, ...extras } = decodeExtras(block.subarray(extrasStart, recordEnd));
-  return {
-    login: loginOf(cursor, field ?? { start: extrasStart, end: extrasStart }),
-    key: block.subarray(keyStart, lineStart),
-    line: block.subarray(lineStart, extrasStart),
-    extras: encodeExtras(extras),
-    flags,
-    sendTimeMs,
-  };
-}
-
 /**
- * Gives what stands for a login user: its field as it was written, since equal texts make equal fields; where the column was too
- * narrow for it, with the hash of the whole. No login user that fits can look like one of those: they are longer.
+ * What stands for a login user: its field as it was written, since equal texts make equal fields; where the column was too narrow
+ * for it, with the hash of the whole. No login user that fits can look like one of those: they are longer.
  */
-function loginOf(
-  { block, extrasStart, recordEnd }: RunCursor,
-  { start, end }: { readonly start: number; readonly end: number },
-): Buffer {
-  const { login } = decodeExtras(block.subarray(extrasStart, recordEnd));
-  const field = block.subarray(start, end);
-  return login === undefined ? field : Buffer.concat([field, Buffer.from(`\u0001${login}`)]);
-}
+class LoginKey {
+  bytes: Buffer = Buffer.alloc(0);
+  start = 0;
+  end = 0;
 
-function sortKeyOf(login: Buffer, sendTimeMs: number, what: number): Buffer {
-  const key = Buffer.alloc(login.length + SORT_TAIL_BYTES);
-  login.copy(key);
-  writeKeyTime(key, sendTimeMs, login.length + 1);
-  key[login.length + 1 + KEY_TIME_BYTES] = what;
-  return key;
-}
-
-/** Builds the record as it is exported: visitor and session in its line and in its key, if there are any. */
-function completedEvent(
-  { key, line, extras, flags, sendTimeMs }: ServerEvent,
-  page: LastPage | undefined,
-): SortableRecord {
-  const fieldsEnd = page ? (findField(line, 0, line.length, SESSION_PLACE)?.end ?? 0) : 0;
-  const newKey = page ? Buffer.concat([page.keyHead, key.subarray(key.length - KEY_TAIL_BYTES)]) : key;
-  const lineStart = page?.fields ?? Buffer.alloc(0);
-  return {
-    bytes: Buffer.concat([newKey, lineStart, line.subarray(fieldsEnd), extras]),
-    flags: flags & ~ROW_FLAGS.incomplete,
-    sendTimeMs,
-    keyBytes: newKey.length,
-    lineBytes: lineStart.length + line.length - fieldsEnd,
-  };
+  /** Reads it from a page or an event; it may lie in the cursor's block. Empty where there is none. */
+  read({ block, lineStart, extrasStart, recordEnd }: RunCursor, place: number): void {
+    const field = findField(block, lineStart, extrasStart, place) ?? { start: 0, end: 0 };
+    const hash = findExtra(block, extrasStart, recordEnd, 'login');
+    this.bytes = hash
+      ? Buffer.concat([block.subarray(field.start, field.end), LOGIN_CUT, block.subarray(hash.start, hash.end)])
+      : block;
+    this.start = hash ? 0 : field.start;
+    this.end = hash ? this.bytes.length : field.end;
+  }
 }
