@@ -110,7 +110,7 @@ function expectedRows(hour: Hour, pages: readonly Sent<Page>[], events: readonly
           (candidate.tm > last.tm || (candidate.tm === last.tm && orderOf(candidate) > orderOf(last))));
       if (isLater) last = candidate;
     }
-    const cut = [...sent.cs1].slice(0, 200).join('');
+    const cut = Array.from(sent.cs1).slice(0, 200).join('');
     rows.set(name, [cut, sent.n, String(sent.tm), last?.u.slice(0, 64) ?? null, last?.s ?? null]);
   }
   return [...rows.values()];

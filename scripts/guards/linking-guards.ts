@@ -12,7 +12,7 @@ export const LINKING_GUARDS: readonly Guard[] = [
     file: LINK,
     find: 'this.#addEvent(cursor, firstSendTimeMs);',
     replacement: 'this.#addEvent(cursor, sendTimeMs);',
-    test: { file: EVENTS_TEST, name: 'in one hour are one row, with what the first found' },
+    test: { file: EVENTS_TEST, name: 'copies of a server event' },
   },
   {
     name: 'link-resend',
@@ -20,7 +20,7 @@ export const LINKING_GUARDS: readonly Guard[] = [
     file: LINK,
     find: 'if (!isPublished) {',
     replacement: 'if (sendTimeMs > 0) {',
-    test: { file: EVENTS_TEST, name: 'across the end of an hour are one row, although a page came between' },
+    test: { file: EVENTS_TEST, name: 'copies of a server event' },
   },
   {
     name: 'link-hours',
@@ -28,7 +28,7 @@ export const LINKING_GUARDS: readonly Guard[] = [
     file: LINK,
     find: 'pageMs >= readKeyTime(block, loginEnd + 1) - LINK_MS;',
     replacement: 'pageMs > -Infinity;',
-    test: { file: EVENTS_TEST, name: 'are counted by send time to the millisecond' },
+    test: { file: EVENTS_TEST, name: 'the four hours before a server event' },
   },
   {
     name: 'link-whole-login',
@@ -36,7 +36,7 @@ export const LINKING_GUARDS: readonly Guard[] = [
     file: 'src/events/server-event.ts',
     find: '{ login: digestOfText(login) };',
     replacement: '{};',
-    test: { file: EVENTS_TEST, name: 'of one that is cut to the same' },
+    test: { file: EVENTS_TEST, name: 'a server event' },
   },
   {
     name: 'link-damaged-neighbour',
@@ -45,6 +45,14 @@ export const LINKING_GUARDS: readonly Guard[] = [
     find: "if (!isLastingDamage(error) && !isSystemError(error, 'ENOENT')) throw error;",
     replacement: 'if (error) throw error;',
     test: { file: LINK_TEST, name: 'does without a damaged run of an hour before' },
+  },
+  {
+    name: 'prepared-by-another',
+    protects: 'a server that prepares an hour which another has prepared meanwhile does not fail it',
+    file: 'src/store/hour-log/hour-log.ts',
+    find: 'if (!isReady()) throw error;',
+    replacement: 'throw error;',
+    test: { file: LINK_TEST, name: 'is done when another process has done it' },
   },
   {
     name: 'ready-once',

@@ -208,14 +208,23 @@ export class HourLog implements HourStore {
   }
 
   #prepareOnce(hour: Hour): Promise<void> {
-    const running = this.#preparing.get(hour) ?? this.#prepareHour(hour).finally(() => this.#preparing.delete(hour));
+    const running =
+      this.#preparing.get(hour) ?? this.#prepareUnlessReady(hour).finally(() => this.#preparing.delete(hour));
     this.#preparing.set(hour, running);
     return running;
   }
 
+  /** Another process may prepare the hour meanwhile, and delete what is unfinished here: then there is nothing left to do. */
+  async #prepareUnlessReady(hour: Hour): Promise<void> {
+    const isReady = (): boolean => existsSync(readyPath(this.#options.root, hour));
+    if (isReady()) return;
+    await this.#prepareHour(hour).catch((error: unknown) => {
+      if (!isReady()) throw error;
+    });
+  }
+
   async #prepareHour(hour: Hour): Promise<void> {
     const { root, jobs } = this.#options;
-    if (existsSync(readyPath(root, hour))) return;
     const seal = await readSeal(root, hour);
     if (!seal && hour >= this.#sealedUntil) throw new AppError('hour_open', `Hour ${hour} is not sealed yet.`);
     await this.#earlySorts;

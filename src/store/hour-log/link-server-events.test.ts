@@ -137,6 +137,21 @@ describe('linking server events', () => {
     assert.equal(visitor(), 'second');
   });
 
+  it('is done when another process has done it, also where that one deletes what is unfinished here', async (t) => {
+    const { log, open, visitor } = await openLogs(t);
+    const slow = await open({
+      linkServerEvents: async (job) => {
+        const temporary = join(job.folder, `${job.prefix}-events-000001.run.tmp`);
+        await writeFile(temporary, 'unfinished');
+        await log.prepare(LAST);
+        await readFile(temporary);
+        return { runs: [], faults: [] };
+      },
+    });
+    await assert.doesNotReject(slow.prepare(LAST));
+    assert.equal(visitor(), 'second');
+  });
+
   it('fails with its hour when a run of the hour itself is damaged', async (t) => {
     const { root, open } = await openLogs(t);
     const log = await open({

@@ -73,7 +73,7 @@ export function linkServerEvents(job: LinkServerEventsJob): LinkedRuns {
     for (const ai of job.projects) new ProjectLinker(job, ai, output, faults).link();
     output.finish();
   } catch (error) {
-    output.abort();
+    output.remove(); // no other try has these names
     throw error;
   }
   return { runs: output.names, faults: [...faults] };

@@ -169,7 +169,7 @@ function sortRecords(bytes: Buffer, starts: readonly number[]): Uint32Array {
     (a, b) =>
       first[a]! - first[b]! ||
       second[a]! - second[b]! ||
-      bytes.compare(bytes, starts[b]!, ends[b], starts[a], ends[a]) ||
+      bytes.compare(bytes, starts[b], ends[b], starts[a], ends[a]) ||
       sendTimeOf(bytes, starts[a]!) - sendTimeOf(bytes, starts[b]!) ||
       a - b,
   );
