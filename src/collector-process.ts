@@ -15,6 +15,8 @@ import { untilAborted } from './lib/until-aborted.ts';
 import { openLogger } from './observability/logger.ts';
 import { openServing, type ServingConfig } from './serving.ts';
 import { HourLog } from './store/hour-log/hour-log.ts';
+import type { CompletedRuns } from './store/hour-log/complete-runs.ts';
+import type { LinkedRuns } from './store/hour-log/link-server-events.ts';
 import type { StoreJobs } from './store/hour-log/store-jobs.ts';
 
 /** What the parent tells a collector process first. */
@@ -71,7 +73,8 @@ function jobsOfParent(calls: ProcessCalls): StoreJobs {
     sortSegment: async (job, signal) => {
       await untilAborted(calls.call('sortSegment', job), signal);
     },
-    completeRuns: (job, signal) => untilAborted(calls.call('completeRuns', job) as Promise<readonly string[]>, signal),
+    completeRuns: (job, signal) => untilAborted(calls.call('completeRuns', job) as Promise<CompletedRuns>, signal),
+    linkServerEvents: (job, signal) => untilAborted(calls.call('linkServerEvents', job) as Promise<LinkedRuns>, signal),
   };
 }
 

@@ -161,6 +161,7 @@ function handlersOf(
   return {
     sortSegment: (job: Parameters<StoreJobs['sortSegment']>[0]) => options.jobs.sortSegment(job),
     completeRuns: (job: Parameters<StoreJobs['completeRuns']>[0]) => options.jobs.completeRuns(job),
+    linkServerEvents: (job: Parameters<StoreJobs['linkServerEvents']>[0]) => options.jobs.linkServerEvents(job),
     takeTurn: async ({ id, ai }: { id: number; ai: string }) => {
       const leaving = new AbortController();
       waiting.set(id, leaving);

@@ -28,6 +28,8 @@ import { openServing, type ServingConfig } from './serving.ts';
 import { LocalPackageStore } from './packages/local-package-store.ts';
 import { HourLogReader } from './store/hour-log/hour-log-reader.ts';
 import { HourLog } from './store/hour-log/hour-log.ts';
+import type { CompletedRuns } from './store/hour-log/complete-runs.ts';
+import type { LinkedRuns } from './store/hour-log/link-server-events.ts';
 import type { StoreJobs } from './store/hour-log/store-jobs.ts';
 
 export type WorkshopConfig = {
@@ -90,7 +92,14 @@ export async function openWorkshop(
     const { segmentBytes, syncs } = config;
     const store = closers.add(
       await inDataDirectory('The hour log', storeRoot, () =>
-        HourLog.open({ root: storeRoot, clock, jobs, segmentBytes, syncs }),
+        HourLog.open({
+          root: storeRoot,
+          clock,
+          jobs,
+          segmentBytes,
+          syncs,
+          onWarning: (message) => logger.warn(message),
+        }),
       ),
     );
     const runner = new TaskRunner({
@@ -248,7 +257,8 @@ function poolJobs(pool: WorkerPool): StoreJobs & ExportJobs {
     sortSegment: async (job, signal) => {
       await pool.run('sortSegment', job, signal);
     },
-    completeRuns: (job, signal) => pool.run('completeRuns', job, signal) as Promise<readonly string[]>,
+    completeRuns: (job, signal) => pool.run('completeRuns', job, signal) as Promise<CompletedRuns>,
+    linkServerEvents: (job, signal) => pool.run('linkServerEvents', job, signal) as Promise<LinkedRuns>,
     exportHour: (job: ExportHourJob, signal) => pool.run('exportHour', job, signal) as Promise<ExportJobResult>,
   };
 }

@@ -6,10 +6,12 @@
 import { ExportJobsInPlace, type ExportHourJob } from './exports/export-jobs.ts';
 import { sendingCodes } from './lib/thread-errors.ts';
 import { completeRuns as complete } from './store/hour-log/complete-runs.ts';
+import { linkServerEvents as link } from './store/hour-log/link-server-events.ts';
 import { sortSegment as sort } from './store/hour-log/sort-segment.ts';
 
 const exportJobs = new ExportJobsInPlace();
 
 export const sortSegment = sendingCodes(sort);
 export const completeRuns = sendingCodes(complete);
+export const linkServerEvents = sendingCodes(link);
 export const exportHour = sendingCodes((job: ExportHourJob) => exportJobs.exportHour(job));

@@ -152,6 +152,8 @@ test('servers', async (t) => {
   // What PHP writes for an empty map.
   const emptyMap = { ...event('empty-map'), var: [] };
   const receipt = await sendEvents(server, path, [digits, emptyMap]);
+  await sendEvents(server, `${path}?stm=now`, [{ ...event('num-text'), num: '3' }]);
+  await sendEvents(server, `${path}/`, [{ ...event('num-odd'), num: 'many', var: { n: 1e21, m: 0.5 } }]);
   const { custom_event: rows } = await exportRows(server, HOUR);
 
   const expected = { time: String(PAGE_TIME), sendTime: SEND_TIME, loginUserId: 'user-3' };
@@ -162,6 +164,8 @@ test('servers', async (t) => {
     'java-plain': {},
     digits: { loginUserId: '12345' },
     'empty-map': {},
+    'num-text': { eventNumber: '3' },
+    'num-odd': { eventVariable: '{"n":"1e+21","m":"0.5"}' },
   };
   for (const [eventName, differs] of Object.entries(cases)) {
     await t.test(`have a row with nothing but what they sent: ${eventName}`, () => {

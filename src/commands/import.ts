@@ -37,6 +37,7 @@ export const importCommand: Command = {
           clock: config.clock,
           retentionDays: options.integer('retention-days'),
           onProgress: (step) => progress.show(step),
+          onWarning: (message) => config.logger.warn(message),
         },
         positionals.map((name) =>
           name === '-'

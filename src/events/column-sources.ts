@@ -114,7 +114,7 @@ const FALLBACKS: Readonly<Record<Fallback, (row: RowContext) => unknown>> = {
 export function pageRequestIdOf(ai: string, event: WireObject): string | null {
   const pageTimeMs = readInteger(event.ptm);
   const visitor = readText(event.u);
-  return pageTimeMs === null || visitor === null
+  return pageTimeMs === null || visitor === null || visitor === ''
     ? null
     : pageRequestId(ai, visitor, readText(event.s) ?? '', pageTimeMs);
 }

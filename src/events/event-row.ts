@@ -11,7 +11,7 @@ export type RecordKind = DataType | 'rejected';
 export const ROW_FLAGS = {
   /** The first row of its event; counting these recounts the events. */
   firstOfEvent: 1,
-  /** The domain is missing and may be found among the pages of the hour; see `Incomplete`. */
+  /** The domain is missing, or a server event's visitor, and may be found among pages after the seal. */
   incomplete: 2,
   /** No row of this hour: the hour before has one with this id, near its end. It stands here to reveal a resend. */
   published: 4,
@@ -29,7 +29,7 @@ export type EventRow = {
   readonly visitor: string;
   readonly session: string;
   /**
-   * The client's time. For an incomplete row: the time of its page, so that it lies beside its page. For a visit: 0, because a
+   * The client's time. For a row without a domain: the time of its page, so that it lies beside its page. For a visit: 0, because a
    * session has one visit whatever times its copies carry, and copies must be neighbours.
    */
   readonly timeMs: number;
@@ -43,7 +43,7 @@ export type EventRow = {
 
 /**
  * Values kept beside the line. Names are short because each row carries them: x xpath, q query, oaid, iv, link, and for
- * incomplete rows pid (the page's pageRequestId) and tm (the row's own time).
+ * incomplete rows pid (the page's pageRequestId) and tm (the row's own time). login: hash of a login user that was cut.
  */
 export type Extras = Readonly<Record<string, string>>;
 

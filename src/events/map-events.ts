@@ -25,6 +25,7 @@ import { Occurrences } from './occurrences.ts';
 import type { PageDomains } from './page-domains.ts';
 import { buildRejectedRow, type RejectedEvent } from './rejected-row.ts';
 import { encodeLine, widthOf, type FieldMemo, type OnCut } from './row-encoder.ts';
+import { lacksVisitor, loginExtras, unlinkedExtras } from './server-event.ts';
 import type { UserAgents } from './user-agent.ts';
 import { cutText, readInteger, readText } from './wire-value.ts';
 
@@ -187,6 +188,7 @@ function addRows(run: Run, event: WireObject, dataType: DataType): void {
   const session = readText(event.s) ?? '';
   const identify = rowIdentifier(run, event, dataType, { visitor, session, timeMs });
   const missing = missingDomain(run, event, dataType);
+  const isUnlinked = lacksVisitor(request.pathWord, event);
   const elements = dataType === 'action' ? (event.e as readonly WireObject[]) : NO_ELEMENT;
   // Whatever does not depend on the element is read once: an outer value may be as long as a whole event, and elements are many.
   const page = pageRequestIdOf(request.ai, event);
@@ -221,12 +223,14 @@ function addRows(run: Run, event: WireObject, dataType: DataType): void {
         missing.page?.timeMs ??
         (dataType === 'visit' ? 0 : dataType === 'action' ? (readInteger(element.tm) ?? timeMs) : timeMs),
       rowId,
-      flags: (place === 0 ? ROW_FLAGS.firstOfEvent : 0) | (missing.page ? ROW_FLAGS.incomplete : 0),
+      flags: (place === 0 ? ROW_FLAGS.firstOfEvent : 0) | (missing.page || isUnlinked ? ROW_FLAGS.incomplete : 0),
       lineHead: line.head,
       lineTail: line.tail,
       extras: missing.page
         ? { ...extrasOf(event, element, dataType, query), pid: missing.page.requestId, tm: String(timeMs) }
-        : extrasOf(event, element, dataType, query),
+        : isUnlinked
+          ? unlinkedExtras(event, timeMs)
+          : extrasOf(event, element, dataType, query),
     });
   });
 }
@@ -281,6 +285,7 @@ function extrasOf(
   dataType: DataType,
   query: string | null,
 ): Record<string, string> {
+  if (dataType === 'page') return loginExtras(event);
   const extras: Record<string, string> = {};
   if (dataType === 'action') {
     keep(extras, 'q', query);

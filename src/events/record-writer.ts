@@ -34,6 +34,11 @@ export function writeKeyTime(target: Buffer, timeMs: number, offset: number): vo
   target.writeBigUInt64BE(BigInt.asUintN(64, BigInt(timeMs) ^ TIME_SIGN), offset);
 }
 
+/** Reads a time that `writeKeyTime` wrote. */
+export function readKeyTime(bytes: Buffer, offset: number): number {
+  return Number(BigInt.asIntN(64, bytes.readBigUInt64BE(offset) ^ TIME_SIGN));
+}
+
 /** Raised when records would grow past the bound. */
 export class BatchTooLargeError extends Error {}
 

@@ -33,6 +33,8 @@ export type ImportOptions = {
   readonly storeRoot: string;
   readonly retentionDays: number;
   readonly onProgress: (progress: ImportProgress) => void;
+  /** Told what the import had to do without, a sentence each. */
+  readonly onWarning?: (message: string) => void;
 };
 
 export type ImportProgress =
@@ -62,7 +64,13 @@ export async function importEvents(options: ImportOptions, sources: readonly Imp
   const { store, clock, storeRoot, project, jobs } = options;
   await store.seal(hourOf(clock.nowMs()));
   await using _lock = await lockImports(storeRoot);
-  const writer = await ImportWriter.begin({ root: storeRoot, ai: project.ai, jobs });
+  const writer = await ImportWriter.begin({
+    root: storeRoot,
+    ai: project.ai,
+    jobs,
+    prepare: (hour) => store.prepare(hour),
+    ...(options.onWarning ? { onWarning: options.onWarning } : {}),
+  });
   let summary: Omit<ImportSummary, 'hours'>;
   try {
     summary = await writeEvents(options, writer, sources);

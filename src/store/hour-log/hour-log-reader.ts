@@ -21,7 +21,7 @@ import {
 import { mergeRows } from './merge.ts';
 import { hasExactly, isCount, isListOf, isText, parseCheckedJson } from './checked-json.ts';
 import type { RunGroup } from './run-format.ts';
-import { openCursors, readRun, type IndexedRun, type RunCursor } from './run-reader.ts';
+import { openCursors, readRun, readThrough, type IndexedRun, type RunCursor } from './run-reader.ts';
 
 /** What `ready.json` says: the runs of the hour, and whether its incomplete records were completed into some of them. */
 export type ReadyHour = { readonly version: 1; readonly runs: readonly string[] };
@@ -167,15 +167,6 @@ export class HourLogReader implements HourReader {
 /** Gives the hour of a run of an import, by its name. */
 export function hourOfRun(run: string): Hour | undefined {
   return parseUtcHour(run.slice(0, UTC_HOUR_DIGITS));
-}
-
-/** Reads a cursor to its end, which checks every checksum. */
-function readThrough(cursor: RunCursor): void {
-  try {
-    while (cursor.next());
-  } finally {
-    cursor.close();
-  }
 }
 
 function addGroup(

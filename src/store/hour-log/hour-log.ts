@@ -3,7 +3,7 @@
  *
  * One `HourLog` is one collector process's handle and may also seal and prepare; any number of processes may have one on the
  * same directory. What happens on disk is in the files beside this one: segment-appender.ts (arrival), seal.ts (the barrier),
- * sort-segment.ts and complete-runs.ts (preparation, in worker threads), hour-log-reader.ts (reading).
+ * sort-segment.ts, complete-runs.ts and link-server-events.ts (preparation, in worker threads), hour-log-reader.ts (reading).
  *
  * Lost on a crash: nothing that was acknowledged. Segments of a dead process are sorted when their hour is prepared.
  */
@@ -13,12 +13,14 @@ import { dirname, join } from 'node:path';
 import { existsSync } from 'node:fs';
 import { AppError } from '../../errors/app-error.ts';
 import type { EventBatch } from '../../events/event-row.ts';
-import { addHours, hourFromInteger, hourOf, type Hour } from '../../events/hour.ts';
-import { readFileIfThere, syncFolder, writeFileAtomic, writeFileOnce } from '../../lib/atomic-file.ts';
+import { addHours, formatUtcHour, hourFromInteger, hourOf, type Hour } from '../../events/hour.ts';
+import { readFileIfThere, syncFolder, writeFileOnce } from '../../lib/atomic-file.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { isSystemError } from '../../lib/system-error.ts';
 import type { HourStore } from '../hour-store.ts';
+import { findEarlierRuns } from './earlier-runs.ts';
 import { HourLogReader, hourOfRun, type ReadyHour } from './hour-log-reader.ts';
+import { isLastingDamage } from './lasting-damage.ts';
 import {
   fencePath,
   formatPath,
@@ -46,6 +48,9 @@ export const FORMAT_VERSION = 1;
 /** Hours without a folder that `seal` closes one by one: 31 days. */
 const MAX_HOURS_SEALED_BLINDLY = 31 * 24;
 
+/** The runs of one try at linking an hour's server events. */
+const LINKED_RUN = /^linked-[0-9a-f]{8}-\d{6,}\.run$/;
+
 export type HourLogOptions = {
   /** The log's own folder; made when it is not there. */
   readonly root: string;
@@ -60,6 +65,8 @@ export type HourLogOptions = {
   readonly maxBatchBytes?: number;
   /** Whether an append waits for the disk's sync. Default: true. */
   readonly syncs?: boolean;
+  /** Told what preparing an hour had to do without, a sentence each. Must not throw. */
+  readonly onWarning?: (message: string) => void;
 };
 
 type Format = { readonly version: number; readonly firstHour: number };
@@ -201,14 +208,23 @@ export class HourLog implements HourStore {
   }
 
   #prepareOnce(hour: Hour): Promise<void> {
-    const running = this.#preparing.get(hour) ?? this.#prepareHour(hour).finally(() => this.#preparing.delete(hour));
+    const running =
+      this.#preparing.get(hour) ?? this.#prepareUnlessReady(hour).finally(() => this.#preparing.delete(hour));
     this.#preparing.set(hour, running);
     return running;
   }
 
+  /** Another process may prepare the hour meanwhile, and delete what is unfinished here: then there is nothing left to do. */
+  async #prepareUnlessReady(hour: Hour): Promise<void> {
+    const isReady = (): boolean => existsSync(readyPath(this.#options.root, hour));
+    if (isReady()) return;
+    await this.#prepareHour(hour).catch((error: unknown) => {
+      if (!isReady()) throw error;
+    });
+  }
+
   async #prepareHour(hour: Hour): Promise<void> {
     const { root, jobs } = this.#options;
-    if (existsSync(readyPath(root, hour))) return;
     const seal = await readSeal(root, hour);
     if (!seal && hour >= this.#sealedUntil) throw new AppError('hour_open', `Hour ${hour} is not sealed yet.`);
     await this.#earlySorts;
@@ -239,31 +255,47 @@ export class HourLog implements HourStore {
     runs.sort();
     const runPaths = runs.map((run) => join(folder, run));
     const completed = await jobs.completeRuns({ runPaths, folder, prefix: 'completed' }, this.#closing.signal);
-    const ready: ReadyHour = { version: 1, runs: [...runs, ...completed] };
-    await writeFileAtomic(readyPath(root, hour), buildCheckedJson(ready));
-    // What the seal does not count, and segments whose run outlived a crash between its rename and their deletion.
+    const linked = await this.#linkServerEvents(hour, runPaths, completed.serverEventProjects);
+    const ready: ReadyHour = { version: 1, runs: [...runs, ...completed.runs, ...linked] };
+    const isFirst = (await writeFileOnce(readyPath(root, hour), buildCheckedJson(ready))) === 'written';
+    // What the seal does not count, segments whose run outlived a crash between its rename and their deletion, and linked runs of
+    // tries that died. Who comes second deletes his own only: by then the hour may be read, and changed by an erasure.
     for (const entry of await listFolder(folder)) {
-      if (entry.endsWith(SEGMENT_SUFFIX) || entry.endsWith('.tmp'))
+      const isStale = isFirst ? LINKED_RUN.test(entry) && !linked.includes(entry) : linked.includes(entry);
+      if (isStale || entry.endsWith(SEGMENT_SUFFIX) || entry.endsWith('.tmp'))
         await unlink(join(folder, entry)).catch(() => undefined);
     }
   }
-}
 
-/** What a file that cannot be read any more is refused with. By its code: an error of a worker thread has lost its class. */
-const DAMAGE_CODES = [
-  'store_corrupt',
-  'format_too_new',
-  'EIO',
-  'EISDIR',
-  'ENOTDIR',
-  'EACCES',
-  'EPERM',
-  'EBADMSG',
-  'EUCLEAN',
-];
-
-function isLastingDamage(error: unknown): boolean {
-  return DAMAGE_CODES.some((code) => isSystemError(error, code));
+  /**
+   * Finds the visitors of server events. Not the same bytes whoever does it: what is there of the hours before may change
+   * meanwhile, so each try has names of its own.
+   */
+  async #linkServerEvents(
+    hour: Hour,
+    runPaths: readonly string[],
+    projects: readonly string[],
+  ): Promise<readonly string[]> {
+    if (projects.length === 0) return [];
+    const { root, jobs, onWarning } = this.#options;
+    const { faults, ...earlier } = await findEarlierRuns(root, hour, (other) => this.#prepareOnce(other));
+    const linked = await jobs.linkServerEvents(
+      {
+        runPaths,
+        earlierRunPaths: earlier.runPaths,
+        tailRunPaths: earlier.tailRunPaths,
+        projects,
+        folder: hourFolder(root, hour),
+        prefix: `linked-${randomBytes(4).toString('hex')}`,
+      },
+      this.#closing.signal,
+    );
+    for (const fault of [...faults, ...linked.faults])
+      onWarning?.(
+        `Server events of hour ${formatUtcHour(hour)} (UTC) were given visitors without what cannot be read: ${fault}`,
+      );
+    return linked.runs;
+  }
 }
 
 /** Reads the version of a log and the hour in which it began. @throws AppError format_too_new, store_corrupt */

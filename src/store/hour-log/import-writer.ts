@@ -12,16 +12,26 @@ import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { EventBatch } from '../../events/event-row.ts';
-import { formatUtcHour, hourOf, type Hour } from '../../events/hour.ts';
+import { addHours, formatUtcHour, hourOf, type Hour } from '../../events/hour.ts';
 import { syncFolder, writeFileAtomic } from '../../lib/atomic-file.ts';
 import { buildCheckedJson } from './checked-json.ts';
+import { findEarlierRuns } from './earlier-runs.ts';
 import type { ImportCommit } from './hour-log-reader.ts';
 import { importCommitPath, importFolder, importsFolder, RUN_SUFFIX, SEGMENT_SUFFIX } from './layout.ts';
+import { LINK_HOURS } from './link-server-events.ts';
 import { BatchEncoder, buildFrameHeader } from './record-codec.ts';
 import { buildSegmentHeader } from './segment.ts';
 import type { StoreJobs } from './store-jobs.ts';
 
-export type ImportWriterOptions = { readonly root: string; readonly ai: string; readonly jobs: StoreJobs };
+export type ImportWriterOptions = {
+  readonly root: string;
+  readonly ai: string;
+  readonly jobs: StoreJobs;
+  /** Prepares an hour of the log, for server events whose visitors may be there. Default: only those that are prepared are used. */
+  readonly prepare?: (hour: Hour) => Promise<void>;
+  /** Told what completing had to do without, a sentence each. Must not throw. */
+  readonly onWarning?: (message: string) => void;
+};
 
 type HourFile = {
   readonly hour: Hour;
@@ -76,20 +86,41 @@ export class ImportWriter {
     const { root, ai, jobs } = this.#options;
     await this.#flush();
     const folder = importFolder(root, this.#id);
-    const hours = [];
+    const hours: { hour: Hour; runs: readonly string[] }[] = [];
+    const sorted = new Map<Hour, readonly string[]>();
     for (const hour of this.hours) {
       const file = this.#hours.get(hour)!;
       await this.#closeSegment(file);
       const runs = await Promise.all(file.runs);
-      const completed = await jobs.completeRuns({
-        runPaths: runs.map((run) => join(folder, run)),
-        folder,
-        prefix: `${formatUtcHour(hour)}-completed`,
-      });
-      hours.push({ hour, runs: [...runs, ...completed] });
+      const runPaths = runs.map((run) => join(folder, run));
+      sorted.set(hour, runPaths);
+      const completed = await jobs.completeRuns({ runPaths, folder, prefix: `${formatUtcHour(hour)}-completed` });
+      const linked = completed.serverEventProjects.length > 0 ? await this.#linkServerEvents(hour, sorted) : [];
+      hours.push({ hour, runs: [...runs, ...completed.runs, ...linked] });
     }
     const commit: ImportCommit = { version: 1, ai, hours };
     await writeFileAtomic(importCommitPath(root, this.#id), buildCheckedJson(commit));
+  }
+
+  /** Finds the visitors of an hour's server events, among the pages of this import and those that are there already. */
+  async #linkServerEvents(hour: Hour, sorted: ReadonlyMap<Hour, readonly string[]>): Promise<readonly string[]> {
+    const { root, ai, jobs, prepare = () => Promise.resolve(), onWarning } = this.#options;
+    const { faults, ...earlier } = await findEarlierRuns(root, hour, prepare);
+    const own = (hoursBack: number): readonly string[] => sorted.get(addHours(hour, -hoursBack)) ?? [];
+    const ownEarlier = Array.from({ length: LINK_HOURS }, (_, place) => own(LINK_HOURS - place)).flat();
+    const linked = await jobs.linkServerEvents({
+      runPaths: own(0),
+      earlierRunPaths: [...earlier.runPaths, ...ownEarlier],
+      tailRunPaths: [...earlier.tailRunPaths, ...own(1)],
+      projects: [ai],
+      folder: importFolder(root, this.#id),
+      prefix: `${formatUtcHour(hour)}-linked`,
+    });
+    for (const fault of [...faults, ...linked.faults])
+      onWarning?.(
+        `Server events of hour ${formatUtcHour(hour)} (UTC) were given visitors without what cannot be read: ${fault}`,
+      );
+    return linked.runs;
   }
 
   /** Forgets the import. Only before `commit`. */

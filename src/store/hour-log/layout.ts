@@ -8,6 +8,7 @@
  *     fence                          no append to this hour is acknowledged any more but one that the seal confirms
  *     seal.json                      the segments of the hour and how many bytes of each count
  *     completed-{number}.run         records whose domain was found after the seal
+ *     linked-{try}-{number}.run      server events, whose visitor was
  *     ready.json                     the runs to read: the hour is prepared
  *   imports/{id}/                    the runs of one import, by hour
  *     commit.json                    the import counts

@@ -18,6 +18,7 @@ export {
   BatchTooLargeError,
   KEY_TIME_BYTES,
   KINDS,
+  readKeyTime,
   RECORD_HEADER_BYTES,
   SEND_TIME_DIGITS,
   writeKeyTime,
@@ -132,4 +133,22 @@ export function decodeExtras(bytes: Buffer): Record<string, string> {
     at = valueEnd;
   }
   return extras;
+}
+
+/** Finds one of the extras in the bytes [start, end), without reading the others; undefined when it is not there. */
+export function findExtra(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  name: string,
+): { readonly start: number; readonly end: number } | undefined {
+  for (let at = start; at < end;) {
+    const nameEnd = at + 1 + bytes[at]!;
+    const valueStart = nameEnd + 4;
+    const valueEnd = valueStart + bytes.readUInt32LE(nameEnd);
+    if (nameEnd - at - 1 === name.length && bytes.toString('latin1', at + 1, nameEnd) === name)
+      return { start: valueStart, end: valueEnd };
+    at = valueEnd;
+  }
+  return undefined;
 }

@@ -66,6 +66,15 @@ export function openCursors(
   );
 }
 
+/** Reads a cursor to its end, which checks every checksum. @throws AppError store_corrupt */
+export function readThrough(cursor: RunCursor): void {
+  try {
+    while (cursor.next());
+  } finally {
+    cursor.close();
+  }
+}
+
 /** Reads which bytes of its segment a run was made of; undefined when there is no such run. */
 export function readRunSource(path: string): { readonly bytes: number } | undefined {
   try {

@@ -41,9 +41,12 @@ export class RunWriter {
   #blockBytes = BLOCK_HEADER_BYTES;
   #offset = 0;
   #isClosed = false;
+  readonly #syncs: boolean;
 
-  constructor(path: string) {
+  /** With `syncs` false the run does not outlive a loss of power: for runs that are read back and deleted at once. */
+  constructor(path: string, { syncs = true }: { readonly syncs?: boolean } = {}) {
     this.#path = path;
+    this.#syncs = syncs;
     this.#temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
     this.#fd = openSync(this.#temporary, 'wx', 0o600);
     try {
@@ -92,9 +95,10 @@ export class RunWriter {
     this.#push(json);
     this.#push(trailer);
     this.#push(Buffer.from(RUN_MAGIC, 'latin1'));
-    fsyncSync(this.#fd);
+    if (this.#syncs) fsyncSync(this.#fd);
     this.#close();
     renameSync(this.#temporary, this.#path);
+    if (!this.#syncs) return;
     syncFolderSync(dirname(this.#path));
   }
 
