@@ -145,7 +145,8 @@ const probe = {
 
 /** Tries out where a column is read from, and gives what the page must say of it. */
 function sourceOf(dataType: DataType, column: string): RegExp {
-  const value = (COLUMN_SOURCES[dataType]?.[column] ? readSource(COLUMN_SOURCES[dataType][column], probe) : null) ?? null;
+  const value =
+    (COLUMN_SOURCES[dataType]?.[column] ? readSource(COLUMN_SOURCES[dataType][column], probe) : null) ?? null;
   if (value === null) return /^–$/;
   if (value === SEND_TIME) return /^send time$/;
   if (value === PAGE_TIME_MS) return /^`ptm`$/;
