@@ -67,9 +67,8 @@ export class PackageFile {
   /** Ends the gzip stream and makes the package durable and visible. */
   async finish(): Promise<PackageSums> {
     await this.settle();
-    const end = await this.#gzip.finish();
     await this.#storing;
-    await this.#store(end);
+    await this.#store(await this.#gzip.finish());
     await this.#sink.finish();
     return {
       bytes: this.#bytes,

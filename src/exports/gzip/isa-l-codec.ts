@@ -78,7 +78,8 @@ class IsaLStream implements GzipStream {
     if (this.#running !== undefined) throw new Error('the gzip stream is still busy with the chunk before');
     const outputBytes = maxCompressedBytes(chunk.byteLength) + FINISH_MAX_BYTES + SPARE_OUTPUT_BYTES;
     // Kept for the next chunk: fresh memory for each makes V8 collect garbage five times a second.
-    const free = this.#outputs.shift()!;
+    // The end goes into the memory of the last chunk: how ISA-L writes an empty last block depends on what it finds there.
+    const free = isLast ? this.#outputs.pop()! : this.#outputs.shift()!;
     const output = free.byteLength < outputBytes ? Buffer.allocUnsafeSlow(outputBytes) : free;
     this.#outputs.push(output);
     this.#fields.setBigUint64(
