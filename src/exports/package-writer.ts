@@ -1,8 +1,8 @@
 /**
  * Cuts the sorted rows of one project, data type, hour and revision into packages.
  *
- * Rows are gathered into blocks of whole rows, a block is compressed in one piece, and after each block the size of the package
- * so far is known exactly. A block is never larger than what, compressed at worst, still fits; so blocks become smaller towards
+ * Rows are gathered into blocks of whole rows, and a block is compressed in one piece while the next is gathered. Where a whole block
+ * might not fit behind it, it is waited for: then the size of the package so far is known exactly. A block is never larger than what, compressed at worst, still fits; so blocks become smaller towards
  * the end of a package, and it is finished when not even the next row surely fits. Every package begins with the header line.
  *
  * Invariants: no package is larger than `maxPackageBytes`, but one whose only row is too large for any. Where blocks end
@@ -13,7 +13,7 @@
  * may not be deleted here, because a worker that has lost its lease must not delete what the next one has published under the
  * same names. The retry replaces them.
  *
- * Cost: one block, its compressed form and the codec's state, about 1.5 MiB; no more for a larger hour.
+ * Cost: two blocks, their compressed forms and the codec's state, about 2.5 MiB; no more for a larger hour.
  */
 import type { PackageEntry } from '../catalog/catalog.ts';
 import { headerLine } from '../events/data-types.ts';

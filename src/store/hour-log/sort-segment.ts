@@ -71,7 +71,7 @@ export function sortSegment({ segmentPath, bytes: confirmedBytes, runPath }: Sor
 
 /** Memory for the segment: kept for the next one, because to get it anew costs more than to read into it. */
 let kept = Buffer.alloc(0);
-/** A segment of a larger size than that by default gets memory of its own. */
+/** A larger segment, as one of the default size is when full, gets memory of its own: each thread would hold it for good. */
 const MAX_KEPT_BYTES = 40 * 1024 * 1024;
 
 function readWhole(path: string): Buffer {
