@@ -85,7 +85,7 @@ export async function openWorkshop(
     const codec = await openGzipCodec({ choice: config.gzip }); // a codec that is not there is told now, not at the first export
     logger.info({ codec: codec.codec.name }, codec.reason);
     const threads = config.exportThreads || availableParallelism();
-    const pool = closers.add(openWorkerPool({ file: neighbourFile('worker'), threads }));
+    const pool = closers.add(openWorkerPool({ file: neighbourFile('worker'), threads, data: { gzip: config.gzip } }));
     const jobs = poolJobs(pool);
     const storeRoot = join(data, 'hour-log');
     const packagesRoot = join(data, 'packages');

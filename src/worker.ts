@@ -3,11 +3,21 @@
  *
  * The thread's own composition root: what a job needs is opened here, once a thread.
  */
+import { workerData } from 'node:worker_threads';
 import { ExportJobsInPlace, type ExportHourJob } from './exports/export-jobs.ts';
+import { loadIsaL } from './exports/gzip/isa-l-library.ts';
+import type { GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
+import { useCrc32 } from './lib/crc32.ts';
 import { sendingCodes } from './lib/thread-errors.ts';
 import { completeRuns as complete } from './store/hour-log/complete-runs.ts';
 import { linkServerEvents as link } from './store/hour-log/link-server-events.ts';
 import { sortSegment as sort } from './store/hour-log/sort-segment.ts';
+
+// Whoever wants zlib wants no library of the system's.
+if ((workerData as { readonly gzip: GzipCodecChoice }).gzip !== 'zlib') {
+  const isaL = await loadIsaL();
+  if (isaL.status === 'loaded') useCrc32((bytes, crc) => isaL.library.crc32(bytes, crc));
+}
 
 const exportJobs = new ExportJobsInPlace();
 

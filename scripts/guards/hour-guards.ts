@@ -100,7 +100,7 @@ export const HOUR_GUARDS: readonly Guard[] = [
     name: 'block-checksum',
     protects: 'a record that was changed on the disk is not exported',
     file: 'src/store/hour-log/run-reader.ts',
-    find: 'if (crc32(this.block.subarray(0, length)) !== header.readUInt32LE(4)) {',
+    find: 'if (crc32(this.block.subarray(BLOCK_HEADER_BYTES, blockEnd)) !== this.view.getUint32(4, true)) {',
     replacement: 'if (length < 0) {',
     test: { file: 'src/store/hour-log/run-reader.test.ts', name: 'says that a record was changed by one bit' },
   },

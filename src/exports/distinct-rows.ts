@@ -1,6 +1,6 @@
 /**
  * Removes duplicates from sorted rows. Rows with the same row id are neighbours, so this looks at neighbours only and its memory
- * is two batches.
+ * is three batches: the one being walked, and its neighbours.
  *
  * Of neighbours with the same row id the first stays, or the last; none does where the first of them is flagged as published in
  * the hour before. Rows so flagged are no rows of this hour and never stay.

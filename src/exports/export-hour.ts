@@ -2,7 +2,7 @@
  * Makes the packages of one project's hour. A worker job: reads the prepared hour in order, removes duplicates, writes packages.
  *
  * Nothing of it is visible until the manifest is published; a job that died leaves files that its next try replaces. Memory: a
- * block of each run, two batches and one compressor, whatever the hour holds.
+ * block of each run, three batches and one compressor, whatever the hour holds.
  */
 import type { Ledger, PackageEntry } from '../catalog/catalog.ts';
 import { ROW_FLAGS } from '../events/event-row.ts';

@@ -1,8 +1,8 @@
 /**
  * One package on its way into the package store: CSV in, gzip out, with the three checksums that its manifest records.
  *
- * While a block is compressed on a thread of libuv's pool, this thread hashes its CSV; while the compressed bytes are written, it
- * hashes those. In a row, the same steps take 1.4 times as long (390 instead of 540 MB/s of CSV, ISA-L, 2 cores).
+ * While a block is compressed on a thread of libuv's pool, this thread hashes its CSV, hashes and stores what came of the block
+ * before, and then goes on to whatever its caller does. In a row, the same steps take nearly twice as long.
  */
 import { createHash } from 'node:crypto';
 import type { PackageSink, PackageCreator } from '../packages/package-store.ts';
@@ -23,6 +23,10 @@ export class PackageFile {
   readonly #md5 = createHash('md5');
   readonly #sha256 = createHash('sha256');
   #bytes = 0;
+  /** The block that is being compressed. */
+  #compressing: Promise<Uint8Array> | undefined;
+  /** What came of the block before that, on its way to the store. */
+  #storing: Promise<void> | undefined;
 
   private constructor(sink: PackageSink, gzip: GzipStream) {
     this.#sink = sink;
@@ -34,20 +38,36 @@ export class PackageFile {
     return new PackageFile(await store.create(key), codec.open());
   }
 
-  /** Compressed bytes so far, exact after each `write`. */
+  /** Compressed bytes so far, those of a block that is still being compressed left out. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Adds a block of CSV. The caller leaves its memory alone until this returns. */
+  /**
+   * Begins to compress a block of CSV. The caller leaves its memory alone until the next call has returned.
+   * @throws the error of an earlier block, too
+   */
   async write(csv: Uint8Array): Promise<void> {
-    const compressing = this.#gzip.write(csv);
+    const before = await this.#compressing;
+    await this.#storing;
+    this.#compressing = this.#gzip.write(csv);
+    this.#compressing.catch(() => undefined); // thrown by the next call
     this.#csvSha256.update(csv);
-    await this.#store(await compressing);
+    if (before) this.#storeLater(before);
+  }
+
+  /** Waits until every block has been compressed, so that `bytes` is exact. */
+  async settle(): Promise<void> {
+    const last = await this.#compressing;
+    this.#compressing = undefined;
+    await this.#storing;
+    if (last) this.#storeLater(last);
   }
 
   /** Ends the gzip stream and makes the package durable and visible. */
   async finish(): Promise<PackageSums> {
+    await this.settle();
+    await this.#storing;
     await this.#store(await this.#gzip.finish());
     await this.#sink.finish();
     return {
@@ -61,6 +81,11 @@ export class PackageFile {
   /** Forgets the package. */
   async abort(): Promise<void> {
     await this.#sink.abort();
+  }
+
+  #storeLater(compressed: Uint8Array): void {
+    this.#storing = this.#store(compressed);
+    this.#storing.catch(() => undefined); // thrown by the next call
   }
 
   async #store(compressed: Uint8Array): Promise<void> {

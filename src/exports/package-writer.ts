@@ -1,8 +1,8 @@
 /**
  * Cuts the sorted rows of one project, data type, hour and revision into packages.
  *
- * Rows are gathered into blocks of whole rows, a block is compressed in one piece, and after each block the size of the package
- * so far is known exactly. A block is never larger than what, compressed at worst, still fits; so blocks become smaller towards
+ * Rows are gathered into blocks of whole rows, and a block is compressed in one piece while the next is gathered. Where a whole block
+ * might not fit behind it, it is waited for: then the size of the package so far is known exactly. A block is never larger than what, compressed at worst, still fits; so blocks become smaller towards
  * the end of a package, and it is finished when not even the next row surely fits. Every package begins with the header line.
  *
  * Invariants: no package is larger than `maxPackageBytes`, but one whose only row is too large for any. Where blocks end
@@ -13,14 +13,14 @@
  * may not be deleted here, because a worker that has lost its lease must not delete what the next one has published under the
  * same names. The retry replaces them.
  *
- * Cost: one block, its compressed form and the codec's state, about 1.5 MiB; no more for a larger hour.
+ * Cost: two blocks, their compressed forms and the codec's state, about 2.5 MiB; no more for a larger hour.
  */
 import type { PackageEntry } from '../catalog/catalog.ts';
 import { headerLine } from '../events/data-types.ts';
 import type { DataType } from '../events/data-types.ts';
 import type { Hour } from '../events/hour.ts';
 import type { PackageCreator } from '../packages/package-store.ts';
-import { largestChunkBytes } from './gzip/compressed-size.ts';
+import { largestChunkBytes, maxCompressedBytes } from './gzip/compressed-size.ts';
 import type { GzipCodec } from './gzip/gzip-codec.ts';
 import { PackageFile } from './package-file.ts';
 import { packageKey, packageName } from './package-name.ts';
@@ -49,7 +49,9 @@ export class PackageWriter {
   readonly #set: PackageSet;
   readonly #header: Buffer;
   readonly #maxPackageBytes: number;
-  readonly #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  /** One is filled while the other is compressed. */
+  #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  #otherBlock = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   readonly #finished: PackageEntry[] = [];
   #file: PackageFile | undefined;
   /** Rows of the current package, those of the block included. */
@@ -107,9 +109,7 @@ export class PackageWriter {
     const end = next === 0 ? 0 : lineEnds[next - 1]!;
     const isBlockFull = next < until;
     this.#rows += next - row;
-    if (isBlockFull && this.#blockBytes === 0 && next > row) {
-      await this.#compress(file, lines.subarray(start, end)); // a whole block inside the batch needs no copy
-    } else if (next > row || this.#blockBytes > 0) {
+    if (next > row || this.#blockBytes > 0) {
       lines.copy(this.#block, this.#blockBytes, start, end);
       this.#blockBytes += end - start;
       if (isBlockFull) await this.#flushBlock(file);
@@ -122,12 +122,15 @@ export class PackageWriter {
 
   /** Writes a row that is larger than a block, or ends the package when the row may not fit in it and others are there. */
   async #takeLargeRow(file: PackageFile, line: Buffer): Promise<number> {
+    await file.settle();
     if (this.#rows > 0 && line.byteLength > largestChunkBytes(this.#maxPackageBytes - file.bytes)) {
       await this.#finishFile(file);
       return 0;
     }
     this.#rows += 1;
-    await this.#compress(file, line);
+    await file.write(line);
+    await file.settle(); // the line belongs to the batch
+    this.#makeRoom(file);
     return 1;
   }
 
@@ -155,12 +158,12 @@ export class PackageWriter {
 
   async #flushBlock(file: PackageFile): Promise<void> {
     const block = this.#block.subarray(0, this.#blockBytes);
+    await file.write(block);
+    [this.#block, this.#otherBlock] = [this.#otherBlock, this.#block];
     this.#blockBytes = 0;
-    await this.#compress(file, block);
-  }
-
-  async #compress(file: PackageFile, csv: Buffer): Promise<void> {
-    await file.write(csv);
+    const hasRoom =
+      largestChunkBytes(this.#maxPackageBytes - file.bytes - maxCompressedBytes(block.length)) >= BLOCK_BYTES;
+    if (!hasRoom) await file.settle(); // near the end of the package the next block goes by the size of this one
     this.#makeRoom(file);
   }
 

@@ -20,11 +20,17 @@ export interface WorkerPool {
 const CLOSE_TIMEOUT_MS = 3_000;
 
 /** Starts a pool; threads start with their first job and end after a minute without one. */
-export function openWorkerPool(options: { readonly file: URL; readonly threads: number }): WorkerPool {
+export function openWorkerPool(options: {
+  readonly file: URL;
+  readonly threads: number;
+  /** What every thread finds as its `workerData`. */
+  readonly data?: unknown;
+}): WorkerPool {
   const pool = new Piscina({
     filename: options.file.href,
     minThreads: 0,
     maxThreads: options.threads,
+    workerData: options.data,
     idleTimeout: 60_000,
     concurrentTasksPerWorker: 1,
     closeTimeout: CLOSE_TIMEOUT_MS,

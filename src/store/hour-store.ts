@@ -16,7 +16,10 @@
 import type { EventBatch, RecordKind } from '../events/event-row.ts';
 import type { Hour } from '../events/hour.ts';
 
-/** Sorted rows, many at a time. Row i's line is `lines[lineEnds[i - 1] ?? 0 .. lineEnds[i])`, its send time included. */
+/**
+ * Sorted rows, many at a time. Row i's line is `lines[lineEnds[i - 1] ?? 0 .. lineEnds[i])`, its send time included. Its memory
+ * is used again for the third batch after it.
+ */
 export type RowBatch = {
   readonly count: number;
   readonly lines: Buffer;

@@ -19,7 +19,7 @@ export interface GzipCodec {
 export interface GzipStream {
   /**
    * Compresses a chunk and flushes it to a byte boundary: all of it can be decompressed from the bytes given so far. Gives at
-   * most `maxCompressedBytes` of its size, in memory that is good until the next call. An empty chunk gives nothing.
+   * most `maxCompressedBytes` of its size, in memory that is good until the next `write` but one, or `finish`. An empty chunk gives nothing.
    */
   write(chunk: Uint8Array): Promise<Uint8Array>;
   /** Ends the stream and gives its last bytes, at most `FINISH_MAX_BYTES`. A stream without chunks is a valid, empty one. */

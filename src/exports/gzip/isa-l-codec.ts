@@ -5,7 +5,7 @@
  * moves; while a call runs it is held in `#running`, whatever the caller does with the stream; and the output has more room than
  * the worst case needs, so that one call takes a whole chunk and ISA-L never has to suspend a block for want of output.
  *
- * Cost: 360 KiB a stream, and the worst case of its largest chunk.
+ * Cost: 360 KiB a stream, and twice the worst case of its largest chunk.
  */
 import { FINISH_MAX_BYTES, maxCompressedBytes } from './compressed-size.ts';
 import type { GzipCodec, GzipStream } from './gzip-codec.ts';
@@ -47,7 +47,8 @@ class IsaLStream implements GzipStream {
   readonly #levelBuffer = Buffer.alloc(LEVEL_BUFFER_BYTES);
   readonly #fields = new DataView(this.#stream.buffer, this.#stream.byteOffset, this.#stream.byteLength);
   readonly #streamAddress: bigint;
-  #output = EMPTY;
+  /** Each for every other chunk: the caller stores what came of one while the next is compressed. */
+  readonly #outputs = [EMPTY, EMPTY];
   #running: readonly Uint8Array[] | undefined;
   #state: 'open' | 'finished' | 'failed' = 'open';
 
@@ -77,8 +78,10 @@ class IsaLStream implements GzipStream {
     if (this.#running !== undefined) throw new Error('the gzip stream is still busy with the chunk before');
     const outputBytes = maxCompressedBytes(chunk.byteLength) + FINISH_MAX_BYTES + SPARE_OUTPUT_BYTES;
     // Kept for the next chunk: fresh memory for each makes V8 collect garbage five times a second.
-    if (this.#output.byteLength < outputBytes) this.#output = Buffer.allocUnsafeSlow(outputBytes);
-    const output = this.#output;
+    // The end goes into the memory of the last chunk: how ISA-L writes an empty last block depends on what it finds there.
+    const free = isLast ? this.#outputs.pop()! : this.#outputs.shift()!;
+    const output = free.byteLength < outputBytes ? Buffer.allocUnsafeSlow(outputBytes) : free;
+    this.#outputs.push(output);
     this.#fields.setBigUint64(
       OFFSET.nextIn,
       this.#library.addressOf(chunk.byteLength === 0 ? output : chunk),

@@ -10,9 +10,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import type { EventBatch } from '../../events/event-row.ts';
 import { addHours, formatUtcHour, hourOf, type Hour } from '../../events/hour.ts';
+import { crc32 } from '../../lib/crc32.ts';
 import { syncFolder, writeFileAtomic } from '../../lib/atomic-file.ts';
 import { buildCheckedJson } from './checked-json.ts';
 import { findEarlierRuns } from './earlier-runs.ts';

@@ -1,94 +1,181 @@
 /**
- * Merges the sorted groups of several runs into one sorted stream of rows: a binary heap of cursors.
+ * Merges the sorted groups of several runs into one sorted stream of records: a tree of losers over cursors.
  *
- * Order: key, then send time, then the order in which the cursors were given. Memory: one block a run and one batch. Used in
+ * Every inner place of the tree holds the cursor that lost there, so the record that comes next is found with one comparison a
+ * level. Records of one visitor come from all runs at once, and most of them would differ behind their first 70 bytes only. So a
+ * *stem*, which is visitor and session, gets a number: two cursors that were found to stand on the same one are from then on
+ * compared by time.
+ *
+ * Order: key, then send time, then the order in which the cursors were given. Memory: one block a run and three batches. Used in
  * worker threads.
  */
 import { ROW_ID_BYTES } from '../../events/ids.ts';
 import type { RowBatch } from '../hour-store.ts';
-import type { RunCursor } from './run-reader.ts';
+import { compareBytes, viewOf } from './key-bytes.ts';
+import { KEY_END_BYTES, type RunCursor } from './run-reader.ts';
 
 const BATCH_LINE_BYTES = 256 * 1024;
 const BATCH_ROWS = 4_096;
+/** How many batches have memory of their own; see `RowBatch`. */
+const BATCHES = 3;
 
-/** Walks the records of all cursors in order. The yielded cursor stands on the record; it moves on afterwards. */
-export function* mergeCursors(cursors: readonly RunCursor[]): Generator<RunCursor> {
-  const heap: RunCursor[] = [];
-  const rank = new Map(cursors.map((cursor, place) => [cursor, place]));
-  const isBefore = (a: RunCursor, b: RunCursor): boolean =>
-    compareCursors(a, b) < 0 || (compareCursors(a, b) === 0 && rank.get(a)! < rank.get(b)!);
-  const siftDown = (): void => {
-    const moving = heap[0]!;
-    let place = 0;
-    for (;;) {
-      let child = 2 * place + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child += 1;
-      if (!isBefore(heap[child]!, moving)) break;
-      heap[place] = heap[child]!;
-      place = child;
+/** Merges cursors; closes them when it has come to the end, or is closed. */
+export class CursorMerge {
+  readonly #cursors: readonly RunCursor[];
+  /** A number for the stem each cursor stands on: equal numbers are equal stems. */
+  readonly #stems: Float64Array;
+  #lastStem = 0;
+  /** Place p has the places 2p and 2p + 1 below it; cursor c stands at place count + c. */
+  readonly #losers: Int32Array;
+  #winner = -1;
+
+  constructor(cursors: readonly RunCursor[]) {
+    this.#cursors = cursors;
+    this.#stems = new Float64Array(cursors.length);
+    this.#losers = new Int32Array(cursors.length);
+  }
+
+  /** Gives the cursor that stands on the next record. It moves on at the following call. */
+  next(): RunCursor | undefined {
+    if (this.#cursors.length === 0) return undefined;
+    if (this.#winner < 0) this.#start();
+    else this.#replay(this.#winner);
+    const first = this.#cursors[this.#winner]!;
+    return first.keyPrefix === Infinity ? undefined : first;
+  }
+
+  /** Closes all cursors. May be called again. */
+  close(): void {
+    for (const cursor of this.#cursors) cursor.close();
+  }
+
+  #start(): void {
+    const count = this.#cursors.length;
+    const winners = new Int32Array(2 * count);
+    for (let number = 0; number < count; number += 1) {
+      this.#advance(number);
+      winners[count + number] = number;
     }
-    heap[place] = moving;
-  };
-  try {
-    const started = cursors.filter((cursor) => cursor.next());
-    heap.push(...started.sort((a, b) => (isBefore(a, b) ? -1 : 1)));
-    while (heap.length > 0) {
-      const first = heap[0]!;
-      yield first;
-      if (!first.next()) {
-        const last = heap.pop()!;
-        if (heap.length === 0) return;
-        heap[0] = last;
-      }
-      siftDown();
+    for (let place = count - 1; place > 0; place -= 1) {
+      const [left, right] = [winners[2 * place]!, winners[2 * place + 1]!];
+      const isLeft = this.#isBefore(left, right);
+      winners[place] = isLeft ? left : right;
+      this.#losers[place] = isLeft ? right : left;
     }
-  } finally {
-    for (const cursor of cursors) cursor.close();
+    this.#winner = winners[1]!;
+  }
+
+  /** Moves the cursor that won on, and lets it play against those that lost on its way. */
+  #replay(number: number): void {
+    this.#advance(number);
+    const losers = this.#losers;
+    let winner = number;
+    for (let place = (this.#cursors.length + number) >> 1; place > 0; place >>= 1) {
+      const loser = losers[place]!;
+      if (this.#isBefore(winner, loser)) continue;
+      losers[place] = winner;
+      winner = loser;
+    }
+    this.#winner = winner;
+  }
+
+  #advance(number: number): void {
+    const cursor = this.#cursors[number]!;
+    if (!cursor.next() || cursor.isSameStem) return;
+    this.#lastStem += 1;
+    this.#stems[number] = this.#lastStem;
+  }
+
+  #isBefore(aNumber: number, bNumber: number): boolean {
+    const a = this.#cursors[aNumber]!;
+    const b = this.#cursors[bNumber]!;
+    if (a.keyPrefix !== b.keyPrefix) return a.keyPrefix < b.keyPrefix;
+    if (a.keyPrefix === Infinity) return aNumber < bNumber;
+    if (this.#stems[aNumber] !== this.#stems[bNumber]) {
+      const order = compareStems(a, b);
+      if (order !== 0) return order < 0;
+      this.#stems[bNumber] = this.#stems[aNumber]!;
+    }
+    if (a.timeMs !== b.timeMs) return a.timeMs < b.timeMs;
+    const order =
+      compareBytes(a.view, a.lineStart - ROW_ID_BYTES, a.lineStart, b.view, b.lineStart - ROW_ID_BYTES, b.lineStart) ||
+      a.sendTimeMs - b.sendTimeMs;
+    return order === 0 ? aNumber < bNumber : order < 0;
   }
 }
 
-/** Compares the records two cursors stand on, by key and send time. */
-export function compareCursors(a: RunCursor, b: RunCursor): number {
-  if (a.keyPrefix !== b.keyPrefix) return a.keyPrefix - b.keyPrefix;
-  return a.block.compare(b.block, b.keyStart, b.lineStart, a.keyStart, a.lineStart) || a.sendTimeMs - b.sendTimeMs;
+/** Compares two keys as far as their stems differ: 0 when the stems are the same. */
+function compareStems(a: RunCursor, b: RunCursor): number {
+  const aEnd = a.lineStart - KEY_END_BYTES;
+  const bEnd = b.lineStart - KEY_END_BYTES;
+  if (aEnd - a.keyStart === bEnd - b.keyStart) return compareBytes(a.view, a.keyStart, aEnd, b.view, b.keyStart, bEnd);
+  return compareBytes(a.view, a.keyStart, a.lineStart, b.view, b.keyStart, b.lineStart);
+}
+
+/** Walks the records of all cursors in order. The yielded cursor stands on the record; it moves on afterwards. */
+export function* mergeCursors(cursors: readonly RunCursor[]): Generator<RunCursor> {
+  const merge = new CursorMerge(cursors);
+  try {
+    for (let cursor = merge.next(); cursor; cursor = merge.next()) yield cursor;
+  } finally {
+    merge.close();
+  }
 }
 
 /** Merges cursors into batches of rows. */
 export function* mergeRows(cursors: readonly RunCursor[]): Generator<RowBatch> {
-  let batch = new BatchBuilder();
-  for (const cursor of mergeCursors(cursors)) {
-    if (!batch.hasRoomFor(cursor)) {
-      yield batch.build();
-      batch = new BatchBuilder();
+  const merge = new CursorMerge(cursors);
+  const builders = Array.from({ length: BATCHES }, () => new BatchBuilder());
+  let made = 0;
+  let batch = builders[0]!;
+  try {
+    for (let cursor = merge.next(); cursor; cursor = merge.next()) {
+      if (!batch.hasRoomFor(cursor)) {
+        yield batch.build();
+        made += 1;
+        batch = builders[made % BATCHES]!;
+        batch.empty();
+      }
+      batch.add(cursor);
     }
-    batch.add(cursor);
+    if (batch.count > 0) yield batch.build();
+  } finally {
+    merge.close();
   }
-  if (batch.count > 0) yield batch.build();
 }
 
-/** Gathers the rows of one batch. A batch keeps its buffers, because whoever removes duplicates looks at two at a time. */
+/** Gathers the rows of one batch. */
 class BatchBuilder {
   count = 0;
-  #lines = Buffer.allocUnsafeSlow(BATCH_LINE_BYTES);
+  #lines = Buffer.alloc(0);
   #bytes = 0;
   readonly #lineEnds = new Uint32Array(BATCH_ROWS);
   readonly #flags = new Uint8Array(BATCH_ROWS);
   readonly #rowIds = Buffer.allocUnsafeSlow(BATCH_ROWS * ROW_ID_BYTES);
+  readonly #rowIdView = viewOf(this.#rowIds);
+
+  empty(): void {
+    this.count = 0;
+    this.#bytes = 0;
+  }
 
   hasRoomFor(cursor: RunCursor): boolean {
     if (this.count === 0) return true;
-    return this.count < BATCH_ROWS && this.#bytes + cursor.extrasStart - cursor.lineStart <= this.#lines.length;
+    return this.count < BATCH_ROWS && this.#bytes + cursor.extrasStart - cursor.lineStart <= BATCH_LINE_BYTES;
   }
 
   add(cursor: RunCursor): void {
-    const { block, lineStart, extrasStart } = cursor;
-    if (extrasStart - lineStart > this.#lines.length) this.#lines = Buffer.allocUnsafeSlow(extrasStart - lineStart);
-    block.copy(this.#lines, this.#bytes, lineStart, extrasStart);
-    block.copy(this.#rowIds, this.count * ROW_ID_BYTES, lineStart - ROW_ID_BYTES, lineStart);
-    this.#bytes += extrasStart - lineStart;
-    this.#lineEnds[this.count] = this.#bytes;
-    this.#flags[this.count] = cursor.flags;
+    const { block, view, lineStart, extrasStart, flags } = cursor;
+    const bytes = this.#bytes;
+    const end = bytes + extrasStart - lineStart;
+    if (end > this.#lines.length) this.#lines = Buffer.allocUnsafeSlow(Math.max(BATCH_LINE_BYTES, end));
+    block.copy(this.#lines, bytes, lineStart, extrasStart);
+    const idAt = this.count * ROW_ID_BYTES;
+    this.#rowIdView.setBigUint64(idAt, view.getBigUint64(lineStart - ROW_ID_BYTES));
+    this.#rowIdView.setBigUint64(idAt + 8, view.getBigUint64(lineStart - ROW_ID_BYTES + 8));
+    this.#bytes = end;
+    this.#lineEnds[this.count] = end;
+    this.#flags[this.count] = flags;
     this.count += 1;
   }
 

@@ -3,12 +3,15 @@
  * (a few KiB) elsewhere. Every block's checksum is checked. Memory: one block a cursor.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { crc32 } from 'node:zlib';
 import type { RecordKind } from '../../events/event-row.ts';
+import { ROW_ID_BYTES } from '../../events/ids.ts';
 import { refuseNewerFile } from './file-version.ts';
 import { shortPath } from './layout.ts';
 import { AppError } from '../../errors/app-error.ts';
+import { crc32 } from '../../lib/crc32.ts';
 import { isSystemError } from '../../lib/system-error.ts';
+import { equalLength, viewOf } from './key-bytes.ts';
+import { KEY_TIME_BYTES } from './record-codec.ts';
 import {
   BLOCK_BYTES,
   BLOCK_HEADER_BYTES,
@@ -51,6 +54,9 @@ export function readRun(path: string): IndexedRun {
     throw new AppError('store_corrupt', `The run ${shortPath(path)} is missing.`, { cause: error });
   }
 }
+
+/** What a key has behind its stem: visitor and session, each with a NUL. */
+export const KEY_END_BYTES = KEY_TIME_BYTES + ROW_ID_BYTES;
 
 /** Opens a cursor on each group of this project, kind and part. */
 export function openCursors(
@@ -96,36 +102,58 @@ export class RunCursor {
   readonly #end: number;
   #blockEnd = 0;
   #nextAt = 0;
-  block: Buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  block: Buffer;
+  view: DataView;
   flags = 0;
   sendTimeMs = 0;
   keyStart = 0;
   lineStart = 0;
   extrasStart = 0;
   recordEnd = 0;
-  /** The first six bytes of the key as a number: decides most comparisons without a call. */
+  /** The first 52 bits of the key as a number: they decide most comparisons. Infinity behind the last record. */
   keyPrefix = 0;
+  /** The key's time, by which the records of one visitor and session are ordered. */
+  timeMs = 0;
+  /** Whether visitor and session are surely those of the record before. */
+  isSameStem = false;
 
   constructor(path: string, group: RunGroup) {
     this.#path = path;
     this.#fd = openSync(path, 'r');
     this.#offset = group.offset;
     this.#end = group.offset + group.bytes;
+    this.block = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, group.bytes));
+    this.view = viewOf(this.block);
   }
 
   /** Moves to the next record. False at the end, when the file is closed. @throws AppError store_corrupt */
   next(): boolean {
-    if (this.#nextAt >= this.#blockEnd && !this.#readBlock()) return false;
-    const { block } = this;
+    const isFirstOfBlock = this.#nextAt >= this.#blockEnd;
+    if (isFirstOfBlock && !this.#readBlock()) {
+      this.keyPrefix = Infinity;
+      return false;
+    }
+    const { view, keyStart, keyPrefix } = this;
+    const stemBytes = this.lineStart - keyStart - KEY_END_BYTES;
     const at = this.#nextAt;
-    this.#nextAt = at + 4 + block.readUInt32LE(at);
-    this.flags = block[at + 4]!;
-    this.sendTimeMs = block.readDoubleLE(at + 12);
-    this.keyStart = at + RUN_RECORD_HEADER_BYTES;
-    this.lineStart = this.keyStart + block.readUInt16LE(at + 6);
-    this.extrasStart = this.lineStart + block.readUInt32LE(at + 8);
+    const start = at + RUN_RECORD_HEADER_BYTES;
+    const lineStart = start + view.getUint16(at + 6, true);
+    this.#nextAt = at + 4 + view.getUint32(at, true);
+    this.flags = view.getUint8(at + 4);
+    this.sendTimeMs = view.getFloat64(at + 12, true);
+    this.keyStart = start;
+    this.lineStart = lineStart;
+    this.extrasStart = lineStart + view.getUint32(at + 8, true);
     this.recordEnd = this.#nextAt;
-    this.keyPrefix = block.readUIntBE(this.keyStart, 6); // a key has at least 26 bytes
+    // A key has at least 26 bytes.
+    this.keyPrefix = view.getUint32(start) * 2 ** 20 + (view.getUint32(start + 4) >>> 12);
+    this.timeMs =
+      (view.getUint32(lineStart - KEY_END_BYTES) - 2 ** 31) * 2 ** 32 + view.getUint32(lineStart - KEY_END_BYTES + 4);
+    this.isSameStem =
+      this.keyPrefix === keyPrefix &&
+      !isFirstOfBlock &&
+      lineStart - start - KEY_END_BYTES === stemBytes &&
+      equalLength(view, keyStart, view, start, stemBytes) === stemBytes;
     return true;
   }
 
@@ -141,32 +169,44 @@ export class RunCursor {
       this.close();
       return false;
     }
-    const header = readExactly(this.#fd, this.#offset, BLOCK_HEADER_BYTES, this.#path);
-    const length = header.readUInt32LE(0);
-    if (this.#offset + BLOCK_HEADER_BYTES + length > this.#end)
-      throw corrupt(this.#path, `the block at byte ${this.#offset} is too long`);
-    if (length > this.block.length) this.block = Buffer.allocUnsafeSlow(length);
-    readInto(this.#fd, this.block, length, this.#offset + BLOCK_HEADER_BYTES, this.#path);
-    if (crc32(this.block.subarray(0, length)) !== header.readUInt32LE(4)) {
+    // In one call: blocks are of nearly the same size, so what is read beyond this one is a few bytes.
+    const known = Math.min(this.block.length, this.#end - this.#offset);
+    readInto(this.#fd, this.block, 0, known, this.#offset, this.#path);
+    const length = known < BLOCK_HEADER_BYTES ? Infinity : this.view.getUint32(0, true);
+    const blockEnd = BLOCK_HEADER_BYTES + length;
+    if (this.#offset + blockEnd > this.#end) throw corrupt(this.#path, `the block at byte ${this.#offset} is too long`);
+    if (blockEnd > known) this.#readRest(known, blockEnd);
+    if (crc32(this.block.subarray(BLOCK_HEADER_BYTES, blockEnd)) !== this.view.getUint32(4, true)) {
       throw corrupt(this.#path, `the checksum of the block at byte ${this.#offset} does not fit`);
     }
-    this.#offset += BLOCK_HEADER_BYTES + length;
-    this.#blockEnd = length;
-    this.#nextAt = 0;
+    this.#offset += blockEnd;
+    this.#blockEnd = blockEnd;
+    this.#nextAt = BLOCK_HEADER_BYTES;
     return true;
+  }
+
+  /** Reads what a block, of which the beginning is there, has beyond: it holds one large record. */
+  #readRest(known: number, blockEnd: number): void {
+    if (blockEnd > this.block.length) {
+      const larger = Buffer.allocUnsafeSlow(blockEnd);
+      this.block.copy(larger, 0, 0, known);
+      this.block = larger;
+      this.view = viewOf(larger);
+    }
+    readInto(this.#fd, this.block, known, blockEnd - known, this.#offset + known, this.#path);
   }
 }
 
 function readExactly(fd: number, position: number, length: number, path: string): Buffer {
   if (position < RUN_MAGIC_BYTES) throw corrupt(path, 'it is too short');
   const bytes = Buffer.allocUnsafe(length);
-  readInto(fd, bytes, length, position, path);
+  readInto(fd, bytes, 0, length, position, path);
   return bytes;
 }
 
-function readInto(fd: number, target: Buffer, length: number, position: number, path: string): void {
+function readInto(fd: number, target: Buffer, at: number, length: number, position: number, path: string): void {
   for (let got = 0; got < length;) {
-    const count = readSync(fd, target, got, length - got, position + got);
+    const count = readSync(fd, target, at + got, length - got, position + got);
     if (count === 0) throw corrupt(path, 'it is too short');
     got += count;
   }

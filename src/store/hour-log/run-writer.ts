@@ -6,9 +6,10 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { crc32 } from 'node:zlib';
+import { crc32 } from '../../lib/crc32.ts';
 import { ROW_FLAGS, type RecordKind } from '../../events/event-row.ts';
 import type { ReceiptCount } from '../hour-store.ts';
+import { viewOf } from './key-bytes.ts';
 import {
   BLOCK_BYTES,
   BLOCK_HEADER_BYTES,
@@ -38,6 +39,7 @@ export class RunWriter {
   #group:
     { ai: string; kind: RecordKind; part: RunGroupPart; offset: number; rows: number; events: number } | undefined;
   #block = Buffer.allocUnsafeSlow(2 * BLOCK_BYTES);
+  #view = viewOf(this.#block);
   #blockBytes = BLOCK_HEADER_BYTES;
   #offset = 0;
   #isClosed = false;
@@ -69,16 +71,18 @@ export class RunWriter {
     const payload = record.end - record.keyStart;
     const needed = RUN_RECORD_HEADER_BYTES + payload;
     if (this.#blockBytes + needed > BLOCK_BYTES && this.#blockBytes > BLOCK_HEADER_BYTES) this.#endBlock();
-    if (this.#blockBytes + needed > this.#block.length) this.#block = Buffer.allocUnsafeSlow(this.#blockBytes + needed);
-    const block = this.#block;
+    if (this.#blockBytes + needed > this.#block.length) {
+      this.#block = Buffer.allocUnsafeSlow(this.#blockBytes + needed);
+      this.#view = viewOf(this.#block);
+    }
+    const view = this.#view;
     const at = this.#blockBytes;
-    block.writeUInt32LE(needed - 4, at);
-    block[at + 4] = record.flags;
-    block[at + 5] = 0;
-    block.writeUInt16LE(record.lineStart - record.keyStart, at + 6);
-    block.writeUInt32LE(record.extrasStart - record.lineStart, at + 8);
-    block.writeDoubleLE(record.sendTimeMs, at + 12);
-    record.bytes.copy(block, at + RUN_RECORD_HEADER_BYTES, record.keyStart, record.end);
+    view.setUint32(at, needed - 4, true);
+    view.setUint16(at + 4, record.flags, true);
+    view.setUint16(at + 6, record.lineStart - record.keyStart, true);
+    view.setUint32(at + 8, record.extrasStart - record.lineStart, true);
+    view.setFloat64(at + 12, record.sendTimeMs, true);
+    record.bytes.copy(this.#block, at + RUN_RECORD_HEADER_BYTES, record.keyStart, record.end);
     this.#blockBytes = at + needed;
     group.rows += 1;
     if (record.flags & ROW_FLAGS.firstOfEvent) group.events += 1;

@@ -22,10 +22,10 @@
  */
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { AppError } from '../../errors/app-error.ts';
 import { hourEndMs, hourOf, hourStartMs, type Hour } from '../../events/hour.ts';
 import { isThere, isThereNow, syncFolder } from '../../lib/atomic-file.ts';
+import { crc32 } from '../../lib/crc32.ts';
 import { waitFor, type Clock } from '../../lib/clock.ts';
 import { describeFault } from '../../lib/system-error.ts';
 import { fencePath, hourFolder, hoursFolder, listHours, SEGMENT_SUFFIX, segmentName } from './layout.ts';

@@ -4,7 +4,7 @@
  * A segment's valid length is the end of its last whole frame. What lies behind it is the torn tail of a crash or frames that a
  * fence made void, and was never acknowledged.
  */
-import { crc32 } from 'node:zlib';
+import { crc32 } from '../../lib/crc32.ts';
 import { refuseNewerFile } from './file-version.ts';
 import { shortPath } from './layout.ts';
 import { AppError } from '../../errors/app-error.ts';

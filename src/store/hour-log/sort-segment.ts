@@ -4,12 +4,14 @@
  * Here each record gets its send time written into its line, which came in with a hole. Two threads or processes may sort the
  * same segment at once: both make the same bytes, and the last rename wins.
  */
-import { readFileSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
 import { ROW_FLAGS, type RecordKind } from '../../events/event-row.ts';
 import { hourFromInteger } from '../../events/hour.ts';
 import type { ReceiptCount } from '../hour-store.ts';
 import { KINDS, ledgerLineOfCode, RECEIPT_BYTES, RECORD_HEADER_BYTES, SEND_TIME_DIGITS } from './record-codec.ts';
+import { viewOf } from './key-bytes.ts';
 import { RunWriter, type RunRecord } from './run-writer.ts';
+import { sortKeys } from './sort-keys.ts';
 import { batchesOf, SEGMENT_HOUR_OFFSET } from './segment.ts';
 import { TailKeys } from './tail-keys.ts';
 
@@ -20,25 +22,43 @@ export type SortSegmentJob = {
   readonly runPath: string;
 };
 
-/** The records of one group: where each begins in the segment, and the send time of its frame. */
+/** The instant of a frame, and its digits as they stand in lines. */
+type Instant = { readonly ms: number; readonly digits: Buffer };
+
+/** The records of one group: where each begins in the segment, and the number of its instant. */
 type Group = {
+  readonly ai: string;
+  readonly kind: RecordKind;
+  readonly isIncomplete: boolean;
+  readonly records: Uint32Array;
+  readonly sentAt: Uint32Array;
+};
+
+/** A group while its records are counted. */
+type GroupCount = {
   readonly ai: string;
   readonly kind: number;
   readonly isIncomplete: boolean;
-  readonly records: number[];
-  readonly sendTimesMs: number[];
+  readonly number: number;
+};
+
+type Collected = {
+  readonly groups: readonly Group[];
+  readonly instants: readonly Instant[];
+  readonly receipts: ReceiptCount[];
 };
 
 /** Sorts a segment and, when the run is durable, deletes it. @throws AppError store_corrupt */
 export function sortSegment({ segmentPath, bytes: confirmedBytes, runPath }: SortSegmentJob): void {
-  const bytes = readFileSync(segmentPath);
-  const { groups, receipts } = collect(bytes, confirmedBytes, segmentPath);
+  const bytes = readWhole(segmentPath);
+  const { groups, instants, receipts } = collect(bytes, confirmedBytes, segmentPath);
   const writer = new RunWriter(runPath);
   try {
     const tail = new TailKeys(hourFromInteger(bytes.readUInt32LE(SEGMENT_HOUR_OFFSET)));
     for (const group of groups) {
-      writer.beginGroup(group.ai, kindOf(group), group.isIncomplete ? 'incomplete' : 'rows');
-      writeSorted(writer, bytes, group, (record) => tail.add(group.ai, kindOf(group), record));
+      const { ai, kind } = group;
+      writer.beginGroup(ai, kind, group.isIncomplete ? 'incomplete' : 'rows');
+      writeSorted(writer, bytes, group, instants, (record) => tail.add(ai, kind, record));
     }
     tail.writeTo(writer);
     writer.finish(receipts, { bytes: confirmedBytes });
@@ -49,14 +69,39 @@ export function sortSegment({ segmentPath, bytes: confirmedBytes, runPath }: Sor
   unlinkSync(segmentPath);
 }
 
-function collect(
-  bytes: Buffer,
-  confirmedBytes: number,
-  path: string,
-): { readonly groups: readonly Group[]; readonly receipts: ReceiptCount[] } {
-  const groups = new Map<string, Group>();
+/** Memory for the segment: kept for the next one, because to get it anew costs more than to read into it. */
+let kept = Buffer.alloc(0);
+/** A larger segment, as one of the default size is when full, gets memory of its own: each thread would hold it for good. */
+const MAX_KEPT_BYTES = 40 * 1024 * 1024;
+
+function readWhole(path: string): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(fd);
+    const memory = size <= kept.length ? kept : Buffer.allocUnsafeSlow(size);
+    if (size <= MAX_KEPT_BYTES) kept = memory;
+    let got = 0;
+    while (got < size) {
+      const count = readSync(fd, memory, got, size - got, got);
+      if (count === 0) break; // cut short since: what is missing is found by whoever looks for it
+      got += count;
+    }
+    return memory.subarray(0, got);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Finds the records of each group, and adds up the receipts. */
+function collect(bytes: Buffer, confirmedBytes: number, path: string): Collected {
+  const view = viewOf(bytes);
+  const groups = new Map<string, GroupCount>();
   const receipts = new Map<string, { ai: string; line: string; received: number; ignored: number; rows: number }>();
+  const instants: Instant[] = [];
+  const all = new RecordList();
   for (const batch of batchesOf(bytes, confirmedBytes, path)) {
+    const { sendTimeMs } = batch;
+    if (instants.at(-1)?.ms !== sendTimeMs) instants.push({ ms: sendTimeMs, digits: Buffer.from(String(sendTimeMs)) });
     let at = batch.start;
     const ai = bytes.toString('utf8', at + 1, at + 1 + bytes[at]!);
     at += 1 + bytes[at]!;
@@ -70,7 +115,7 @@ function collect(
       receipts.set(`${ai} ${line}`, total);
     }
     at += 4;
-    const ofBatch = new Map<number, Group>();
+    const ofBatch = new Map<number, GroupCount>();
     while (at < batch.end) {
       const kind = bytes[at + 4]!;
       const isIncomplete = (bytes[at + 5]! & ROW_FLAGS.incomplete) !== 0;
@@ -78,61 +123,114 @@ function collect(
       let group = ofBatch.get(code);
       if (!group) {
         const name = `${ai} ${code}`;
-        group = groups.get(name) ?? { ai, kind, isIncomplete, records: [], sendTimesMs: [] };
+        group = groups.get(name) ?? { ai, kind, isIncomplete, number: groups.size };
         groups.set(name, group);
         ofBatch.set(code, group);
       }
-      group.records.push(at);
-      group.sendTimesMs.push(batch.sendTimeMs);
-      at += 4 + bytes.readUInt32LE(at);
+      all.add(at, instants.length - 1, group.number);
+      at += 4 + view.getUint32(at, true);
     }
   }
-  const sorted = [...groups.values()].sort((a, b) =>
-    a.ai < b.ai ? -1 : a.ai > b.ai ? 1 : a.kind - b.kind || (a.isIncomplete ? 1 : -1),
-  );
-  return { groups: sorted, receipts: [...receipts.values()] };
+  const parts = all.byGroup(groups.size);
+  const sorted = [...groups.values()]
+    .sort((a, b) => (a.ai < b.ai ? -1 : a.ai > b.ai ? 1 : a.kind - b.kind || (a.isIncomplete ? 1 : -1)))
+    .map(({ ai, kind, isIncomplete, number }) => ({
+      ai,
+      kind: KINDS[kind] ?? 'rejected',
+      isIncomplete,
+      ...parts[number]!,
+    }));
+  return { groups: sorted, instants, receipts: [...receipts.values()] };
 }
 
-function kindOf(group: Group): RecordKind {
-  return KINDS[group.kind] ?? 'rejected';
+const FIRST_RECORDS = 64 * 1024;
+
+/** Records in the order in which they were found, to be told apart by their groups. */
+class RecordList {
+  #places = new Uint32Array(FIRST_RECORDS);
+  #sentAt = new Uint32Array(FIRST_RECORDS);
+  #groups = new Uint32Array(FIRST_RECORDS);
+  #count = 0;
+
+  add(place: number, instant: number, group: number): void {
+    if (this.#count === this.#places.length) this.#grow();
+    this.#places[this.#count] = place;
+    this.#sentAt[this.#count] = instant;
+    this.#groups[this.#count] = group;
+    this.#count += 1;
+  }
+
+  #grow(): void {
+    const doubled = (old: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> => {
+      const grown = new Uint32Array(2 * old.length);
+      grown.set(old);
+      return grown;
+    };
+    this.#places = doubled(this.#places);
+    this.#sentAt = doubled(this.#sentAt);
+    this.#groups = doubled(this.#groups);
+  }
+
+  /** Gives the records of each group. */
+  byGroup(groups: number): readonly Pick<Group, 'records' | 'sentAt'>[] {
+    const counts = new Uint32Array(groups);
+    for (let i = 0; i < this.#count; i += 1) counts[this.#groups[i]!]! += 1;
+    const parts = Array.from(counts, (count) => ({ records: new Uint32Array(count), sentAt: new Uint32Array(count) }));
+    counts.fill(0);
+    for (let i = 0; i < this.#count; i += 1) {
+      const group = this.#groups[i]!;
+      const place = counts[group]!++;
+      parts[group]!.records[place] = this.#places[i]!;
+      parts[group]!.sentAt[place] = this.#sentAt[i]!;
+    }
+    return parts;
+  }
 }
 
 function writeSorted(
   writer: RunWriter,
   bytes: Buffer,
-  { records, sendTimesMs: times }: Group,
+  { records, sentAt }: Group,
+  instants: readonly Instant[],
   onRecord: (record: RunRecord) => void,
 ): void {
-  const count = records.length;
-  const prefixes = new Float64Array(count);
-  const order = new Uint32Array(count);
-  for (let i = 0; i < count; i += 1) {
-    prefixes[i] = bytes.readUIntBE(records[i]! + RECORD_HEADER_BYTES, 6);
-    order[i] = i;
-  }
-  order.sort((a, b) => {
-    if (prefixes[a]! !== prefixes[b]!) return prefixes[a]! - prefixes[b]!;
-    const aKey = records[a]! + RECORD_HEADER_BYTES;
-    const bKey = records[b]! + RECORD_HEADER_BYTES;
-    const aEnd = aKey + bytes.readUInt16LE(records[a]! + 6);
-    const bEnd = bKey + bytes.readUInt16LE(records[b]! + 6);
-    return bytes.compare(bytes, bKey, bEnd, aKey, aEnd) || times[a]! - times[b]! || a - b;
-  });
-  for (const i of order) {
+  const view = viewOf(bytes);
+  const keyEnd = (record: number): number => {
+    const at = records[record]!;
+    return at + RECORD_HEADER_BYTES + view.getUint16(at + 6, true);
+  };
+  // One object for all: a fresh one for each would be half of the garbage.
+  const record: Mutable<RunRecord> = {
+    bytes,
+    flags: 0,
+    sendTimeMs: 0,
+    keyStart: 0,
+    lineStart: 0,
+    extrasStart: 0,
+    end: 0,
+  };
+  const keys = {
+    view,
+    count: records.length,
+    keyStart: (record: number) => records[record]! + RECORD_HEADER_BYTES,
+    keyEnd,
+    compareEqual: (a: number, b: number) => instants[sentAt[a]!]!.ms - instants[sentAt[b]!]!.ms,
+  };
+  sortKeys(keys, (i) => {
     const at = records[i]!;
-    const keyStart = at + RECORD_HEADER_BYTES;
-    const lineStart = keyStart + bytes.readUInt16LE(at + 6);
-    bytes.write(String(times[i]!), lineStart + bytes.readUInt32LE(at + 12), SEND_TIME_DIGITS, 'latin1');
-    const record: RunRecord = {
-      bytes,
-      flags: bytes[at + 5]!,
-      sendTimeMs: times[i]!,
-      keyStart,
-      lineStart,
-      extrasStart: lineStart + bytes.readUInt32LE(at + 8),
-      end: at + 4 + bytes.readUInt32LE(at),
-    };
+    const { ms, digits } = instants[sentAt[i]!]!;
+    const lineStart = keyEnd(i);
+    const holeAt = lineStart + view.getUint32(at + 12, true);
+    for (let place = 0; place < SEND_TIME_DIGITS; place += 1) bytes[holeAt + place] = digits[place]!;
+    record.flags = bytes[at + 5]!;
+    record.sendTimeMs = ms;
+    record.keyStart = at + RECORD_HEADER_BYTES;
+    record.lineStart = lineStart;
+    record.extrasStart = lineStart + view.getUint32(at + 8, true);
+    record.end = at + 4 + view.getUint32(at, true);
     writer.add(record);
     onRecord(record);
-  }
+  });
 }
+
+type Mutable<Value> = { -readonly [Key in keyof Value]: Value[Key] };
