@@ -29,6 +29,8 @@ export type Operation = {
   readonly body?: TObject;
   /** Default: DEFAULT_MAX_BODY_BYTES. */
   readonly maxBodyBytes?: number;
+  /** What the answer of 200 is, where it is no JSON. */
+  readonly mediaType?: string;
   /** Bodies by status; that of 204 is described and never sent. */
   readonly responses: Readonly<Record<number, TSchema>>;
 };

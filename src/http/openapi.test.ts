@@ -4,7 +4,8 @@ import { describe, test } from 'node:test';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { renderOpenApi } from '../../scripts/openapi.ts';
-import { openTestApi } from './api.test-helper.ts';
+import { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
+import { openTestApi, SETTING_DEFAULTS } from './api.test-helper.ts';
 import { openApi } from './api-server.ts';
 import { CallLimit } from './call-limit.ts';
 import { buildOpenApi, OPERATIONS } from './openapi.ts';
@@ -77,6 +78,9 @@ describe('the operations of our own API', () => {
       readinessChecks: [],
       callLimit: new CallLimit({ callsPerSecond: 0 }),
       retentionDays: 15,
+      settingDefaults: SETTING_DEFAULTS,
+      store: { prepare: () => Promise.resolve() },
+      reader: new HourLogReader('nowhere'),
     });
     t.after(() => app.close());
     const routes = [...app.printRoutes({ commonPrefix: false }).matchAll(/(\/(?:api|\.well-known)\/\S+) \(/g)];

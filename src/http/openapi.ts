@@ -10,9 +10,18 @@ import type { Operation } from './api-operation.ts';
 import { ErrorBody } from './error-body.ts';
 import { LIST_LOG, READ_MANIFEST, READ_SERVER_KEY } from './manifest-routes.ts';
 import { UnauthorizedBody } from './project-access.ts';
+import { DOWNLOAD_REJECTED, LIST_REJECTED } from './rejected-routes.ts';
+import { READ_SETTINGS } from './settings-route.ts';
 
 /** Every operation of our own API. */
-export const OPERATIONS: readonly Operation[] = [READ_MANIFEST, LIST_LOG, READ_SERVER_KEY];
+export const OPERATIONS: readonly Operation[] = [
+  READ_MANIFEST,
+  LIST_LOG,
+  READ_SERVER_KEY,
+  READ_SETTINGS,
+  LIST_REJECTED,
+  DOWNLOAD_REJECTED,
+];
 
 /** Schemas that the description names once. */
 const COMPONENTS: Readonly<Record<string, TSchema>> = {
@@ -55,7 +64,7 @@ export function buildOpenApi(): object {
   };
 }
 
-function describeOperation({ id, summary, access, params, query, body, responses }: Operation): object {
+function describeOperation({ id, summary, access, params, query, body, mediaType, responses }: Operation): object {
   return {
     operationId: id,
     summary,
@@ -65,14 +74,17 @@ function describeOperation({ id, summary, access, params, query, body, responses
     responses: Object.fromEntries(
       Object.entries(responses).map(([status, schema]) => [
         status,
-        { description: STATUS_CODES[status] ?? status, ...(status !== '204' && describeContent(schema)) },
+        {
+          description: STATUS_CODES[status] ?? status,
+          ...(status !== '204' && describeContent(schema, status === '200' ? mediaType : undefined)),
+        },
       ]),
     ),
   };
 }
 
-function describeContent(schema: TSchema): object {
-  return { content: { 'application/json': { schema: describeSchema(schema) } } };
+function describeContent(schema: TSchema, mediaType = 'application/json'): object {
+  return { content: { [mediaType]: { schema: describeSchema(schema) } } };
 }
 
 function describeParameters(place: 'path' | 'query', object: TObject | undefined): object[] {
