@@ -15,10 +15,9 @@ import { CsvRowCounter } from '../events/csv-row-counter.ts';
 import { headerLine } from '../events/data-types.ts';
 import { exportedColumnsOf } from '../events/extended-columns.ts';
 
-/** What a package's manifest says of how it was made; manifests without settings are of plain packages. */
+/** What a package's manifest says of how it was made; without it the form of its CSV is not checked. */
 export type CheckedSettings = Pick<PackageSettings, 'extendedColumns' | 'lineBreaks'>;
 
-const PLAIN: CheckedSettings = { extendedColumns: false, lineBreaks: 'keep' };
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
@@ -29,7 +28,7 @@ export type OpenFile = () => Promise<Readable>;
 export async function findPackageFaults(
   openFile: OpenFile,
   expected: PublicPackage,
-  settings: CheckedSettings = PLAIN,
+  settings?: CheckedSettings,
 ): Promise<readonly string[]> {
   const faults = await findFileFaults(openFile, expected);
   return faults.length > 0 ? faults : findCsvFaults(openFile, expected, settings);
@@ -54,11 +53,13 @@ async function findFileFaults(openFile: OpenFile, expected: PublicPackage): Prom
 async function findCsvFaults(
   openFile: OpenFile,
   expected: PublicPackage,
-  { extendedColumns, lineBreaks }: CheckedSettings,
+  settings: CheckedSettings | undefined,
 ): Promise<readonly string[]> {
   const csvSha256 = createHash('sha256');
   const counter = new CsvRowCounter();
-  const header = Buffer.from(headerLine(expected.dataType, exportedColumnsOf(expected.dataType, extendedColumns)));
+  const { dataType } = expected;
+  const header = settings && Buffer.from(headerLine(dataType, exportedColumnsOf(dataType, settings.extendedColumns)));
+  const isBlanked = settings?.lineBreaks === 'blank';
   let head = Buffer.alloc(0);
   let breaks = 0;
   try {
@@ -66,8 +67,9 @@ async function findCsvFaults(
       for await (const chunk of csv) {
         csvSha256.update(chunk);
         counter.add(chunk);
-        if (head.length < header.length) head = Buffer.concat([head, chunk.subarray(0, header.length - head.length)]);
-        if (lineBreaks === 'blank') breaks += countOf(chunk, LINE_FEED) + countOf(chunk, CARRIAGE_RETURN);
+        if (header && head.length < header.length)
+          head = Buffer.concat([head, chunk.subarray(0, header.length - head.length)]);
+        if (isBlanked) breaks += countOf(chunk, LINE_FEED) + countOf(chunk, CARRIAGE_RETURN);
       }
     });
   } catch (error) {
@@ -80,8 +82,8 @@ async function findCsvFaults(
       ['it has', counter.rows - 1, expected.rows, 'rows'],
     ]),
     ...(counter.isWhole ? [] : ['its last row is not whole']),
-    ...(head.equals(header) ? [] : ['its header line is another']),
-    ...(lineBreaks === 'blank' && breaks !== counter.rows ? ['it has line breaks inside values'] : []),
+    ...(!header || head.equals(header) ? [] : ['its header line is another']),
+    ...(isBlanked && breaks !== counter.rows ? ['it has line breaks inside values'] : []),
   ];
 }
 

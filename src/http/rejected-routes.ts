@@ -84,13 +84,19 @@ export const LIST_REJECTED: Operation = {
 };
 
 const DownloadParams = Type.Object(
-  { ai, hour: hourText('The hour, yyyyMMddHH in Beijing time.') },
+  {
+    ai,
+    file: Type.String({
+      pattern: '^\\d{10}\\.ndjson$',
+      description: 'The hour, yyyyMMddHH in Beijing time, and `.ndjson`.',
+    }),
+  },
   { additionalProperties: false },
 );
 
 export const DOWNLOAD_REJECTED: Operation = {
   id: 'downloadRejectedEvents',
-  path: '/api/v1/projects/{ai}/rejected/{hour}.ndjson',
+  path: '/api/v1/projects/{ai}/rejected/{file}',
   summary:
     'Downloads the rejected events of an hour, one a line, with reason, send time, path word, address and user agent.',
   access: 'project',
@@ -149,7 +155,7 @@ async function downloadRejected(
   rejected: RejectedEvents,
   { project, request, reply }: Asked,
 ): Promise<FastifyReply> {
-  const hour = readHour((request.params as Static<typeof DownloadParams>).hour);
+  const hour = readHour((request.params as Static<typeof DownloadParams>).file.slice(0, -'.ndjson'.length));
   if (!(await isTurn(options, project, reply))) return reply.hijack();
   await rejected.makeReady(hour, keptNow(options, project));
   const batches = rejected.ndjson(project.ai, hour);
