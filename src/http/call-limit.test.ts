@@ -100,7 +100,7 @@ describe('CallLimit', () => {
 });
 
 /** A limit whose time passes when the test says so. */
-function openLimit(t: TestContext, options: { readonly callsPerSecond: number }) {
+function openLimit(t: TestContext, options: { readonly callsPerSecond: number | ((ai: string) => number) }) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let now = 0;
   const limit = new CallLimit({ ...options, monotonicMs: () => now });
