@@ -73,9 +73,10 @@ export async function openServing(
         publicUrl: config.publicUrl,
       }),
     );
+    // Each request asks for its project first, so what is known is fresh.
     const now = (): Hour => hourOf(clock.nowMs());
     const clientAddresses = new ProjectAddresses(
-      (ai) => catalog.settings.of(ai).find('trustedProxies', now()) ?? trustedProxies,
+      (ai) => catalog.settings.known(ai).find('trustedProxies', now()) ?? trustedProxies,
     );
     clientAddresses.of(''); // the server's own list is checked now, not at the first request
     const collector = new Collector({
@@ -85,7 +86,7 @@ export async function openServing(
       ingestLimit: new IngestLimit({
         clock,
         bytesPerSecondOf: (ai) =>
-          Math.ceil((catalog.settings.of(ai).find('ingestLimitBytes', now()) ?? ingestLimitBytes) / ingestShares),
+          Math.ceil((catalog.settings.known(ai).find('ingestLimitBytes', now()) ?? ingestLimitBytes) / ingestShares),
       }),
       wireLimits: { ...DEFAULT_WIRE_LIMITS, maxBytes: config.maxBodyBytes, maxDecodedBytes: config.maxDecodedBytes },
       maxHeldBytes: config.maxHeldBytes,

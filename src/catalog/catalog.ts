@@ -46,6 +46,11 @@ export interface SettingTable {
    */
   of(ai: string): SettingTimeline;
   /**
+   * As `of`, but as fresh as the last question to the projects or settings was: for a request that has asked for its project, and
+   * need not pay for the look at the disk again.
+   */
+  known(ai: string): SettingTimeline;
+  /**
    * Records changes that are in force from this hour on; durable and seen by every process when it returns. The caller sees to it
    * that the hour has not begun. @throws AppError unknown_project; bad_request when a value does not fit
    */

@@ -60,6 +60,11 @@ export class ProjectCache {
     return this.#settings.get(ai);
   }
 
+  /** As `findSettings`, without looking for changes. */
+  knownSettings(ai: string): SettingTimeline | undefined {
+    return this.#settings.get(ai);
+  }
+
   #refresh(): void {
     withTranslatedErrors(this.#path, () => {
       const dataVersion = readValue(this.#readDataVersion);

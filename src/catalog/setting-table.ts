@@ -38,6 +38,10 @@ export class SqlSettingTable implements SettingTable {
     return this.#cache.findSettings(ai) ?? unchangedTimeline(Infinity);
   }
 
+  known(ai: string): SettingTimeline {
+    return this.#cache.knownSettings(ai) ?? unchangedTimeline(Infinity);
+  }
+
   async change(ai: string, { values, fromHour, nowMs, by }: Change): Promise<void> {
     const rows = Object.entries(values).map(([setting, value]) => ({
       ai,

@@ -74,7 +74,8 @@ export const projectShowCommand: Command = {
     const planned = timeline.plannedAfter(now);
     if (options.flag('json')) {
       const settings = Object.fromEntries(SETTING_NAMES.map((name) => [name, ownValue(timeline, name, now) ?? null]));
-      return print(JSON.stringify({ ...describe(project), settings, planned: planned.map(describeChange) }, null, 2));
+      print(JSON.stringify({ ...describe(project), settings, planned: planned.map(describeChange) }, null, 2));
+      return;
     }
     printProject(project, options, print);
     print('');

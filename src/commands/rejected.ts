@@ -92,6 +92,7 @@ export const rejectedReplayCommand: Command = {
         source,
       );
       printReplay(summary, options.flag('json'), print);
+      if (signal.aborted) process.stderr.write('tidegate: interrupted; run the command again for the rest.\n');
     }),
 };
 

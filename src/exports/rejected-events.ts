@@ -50,6 +50,7 @@ const ID_FORM = new RegExp(`^(\\d{10})-([0-9a-f]{${DIGEST_DIGITS}})([0-9a-f]{${P
 /** `{"sendTime":` and 13 digits: lines that differ in them are not the same. */
 const SEND_TIME_END = 25;
 const REASON = /^\{"sendTime":\d+,"reason":("(?:[^"\\]|\\.)*")/;
+const DAMAGE_CODES: readonly string[] = ['store_corrupt', 'format_too_new'];
 /** Far more than any reason has. */
 const REASON_HEAD_BYTES = 4_096;
 /** A sealed hour is prepared within a minute. */
@@ -107,7 +108,10 @@ export class RejectedEvents {
     return { hour, events, reasons: reasons.sort((a, b) => b.events - a.events) };
   }
 
-  /** Lists the ready hours of a range that have any, from the first on: at most `limit`, and where to go on. */
+  /**
+   * Lists the ready hours of a range that have any, from the first on: at most `limit`, and where to go on. Hours whose rows are
+   * damaged are left out: asked for by themselves they say so, and one hour's damage hides no other.
+   */
   async listHours(
     ai: string,
     { from, until, limit, signal }: ListedRange,
@@ -115,9 +119,15 @@ export class RejectedEvents {
     const { reader } = this.#options;
     const hours: RejectedHour[] = [];
     for (let hour: Hour = from; hour < until; hour = (hour + 1) as Hour) {
-      if (!reader.isReady(hour) || this.count(ai, hour) === 0) continue;
-      if (hours.length === limit) return { hours, next: hour };
-      hours.push(await this.countReasons(ai, hour, signal));
+      await setImmediate();
+      if (!reader.isReady(hour)) continue;
+      try {
+        if (this.count(ai, hour) === 0) continue;
+        if (hours.length === limit) return { hours, next: hour };
+        hours.push(await this.countReasons(ai, hour, signal));
+      } catch (error) {
+        if (!(error instanceof AppError) || !DAMAGE_CODES.includes(error.code)) throw error;
+      }
     }
     return { hours, next: undefined };
   }

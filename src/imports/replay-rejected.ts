@@ -34,7 +34,7 @@ export type ReplayOptions = {
   readonly storeRoot: string;
   readonly clock: Clock;
   readonly retentionDays: number;
-  /** Stops between two groups when it is aborted. */
+  /** Ends the replay between two groups when it is aborted. */
   readonly signal?: AbortSignal;
 };
 
@@ -91,7 +91,7 @@ export async function replayRejected(
     if (first && (group.length === MAX_GROUP_EVENTS || !isSameRequest(first, record))) {
       await replayGroup(options, mapper, group, counts);
       group = [];
-      signal?.throwIfAborted();
+      if (signal?.aborted) return counts;
     }
     group.push(record);
   }
