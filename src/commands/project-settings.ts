@@ -119,7 +119,7 @@ function readValues(options: OptionValues): Values {
   if (faults.length === 0 && Object.keys(given).length === 0) faults.push('Name a setting to change; see --help.');
   if (faults.length > 0) throw new ConfigurationError(faults);
   if (Array.isArray(given.trustedProxies)) new ClientAddresses(given.trustedProxies); // refuses what is none
-  return given as Values;
+  return given;
 }
 
 function readValue(options: OptionValues, name: SettingName): unknown {
