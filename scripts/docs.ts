@@ -14,6 +14,7 @@ import { COMMANDS } from '../src/commands/commands.ts';
 import { environmentName, OPTION_TABLE, type OptionName, type OptionSpec } from '../src/config/option-table.ts';
 import { ERROR_CATALOGUE } from '../src/errors/catalogue.ts';
 import { columnsOf, DATA_TYPES } from '../src/events/data-types.ts';
+import { extendedColumnsOf } from '../src/events/extended-columns.ts';
 import { HTTP_LIMITS } from '../src/http/server.ts';
 import { DEFAULT_WIRE_LIMITS } from '../src/wire/wire-limits.ts';
 
@@ -28,7 +29,7 @@ const WHOLE_FILES: Readonly<Record<string, () => string>> = {
 
 const BLOCKS: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   'docs/wire-codings.md': { 'wire limits': wireLimits },
-  'docs/package-format.md': { columns: columnTables },
+  'docs/package-format.md': { columns: columnTables, 'extended columns': extendedColumnTable },
   'docs/api.md': { 'http limits': httpLimits },
   'docs/performance.md': performanceBlocks(),
 };
@@ -134,7 +135,11 @@ function commandSection(command: Command): string {
 
 ${command.summary}
 
-Options: ${options.join(', ')}.`;
+Options: ${options.join(', ')}.${command.argumentsOnly === undefined ? '' : argumentsOnlySentence(command.argumentsOnly)}`;
+}
+
+function argumentsOnlySentence(names: readonly OptionName[]): string {
+  return ` From the command line alone, without a default: ${names.map((name) => `\`--${name}\``).join(', ')}.`;
 }
 
 function optionRow(name: OptionName): string[] {
@@ -185,6 +190,13 @@ function columnTables(): string {
     ]);
     return `#### ${dataType}\n\n${table(['column', 'type', 'width'], rows)}`;
   }).join('\n\n');
+}
+
+function extendedColumnTable(): string {
+  const rows = DATA_TYPES.flatMap((dataType) =>
+    extendedColumnsOf(dataType).map(({ name, type, width }) => [dataType, `\`${name}\``, type, `${width ?? ''}`]),
+  );
+  return table(['data type', 'column', 'type', 'width'], rows);
 }
 
 function httpLimits(): string {

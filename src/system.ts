@@ -18,7 +18,7 @@ import { RetentionSweep } from './exports/retention-sweep.ts';
 import { TaskRunner, type TaskRunnerOptions } from './exports/task-runner.ts';
 import { CallLimit } from './http/call-limit.ts';
 import { recoverImports } from './imports/recover-imports.ts';
-import { HOUR_MS } from './events/hour.ts';
+import { HOUR_MS, hourOf } from './events/hour.ts';
 import { inDataDirectory } from './errors/data-directory.ts';
 import { Closers } from './lib/closers.ts';
 import type { Clock } from './lib/clock.ts';
@@ -108,7 +108,8 @@ export async function openWorkshop(
       jobs,
       clock,
       logger,
-      job: { storeRoot, packagesRoot, gzip: config.gzip, maxPackageBytes: config.packageBytes },
+      job: { storeRoot, packagesRoot, gzip: config.gzip },
+      packageBytes: config.packageBytes,
       maxAttempts: config.exportAttempts,
       leaseMs: config.exportLeaseMs,
       concurrency: threads,
@@ -148,7 +149,9 @@ export async function openServer(config: ServerConfig): Promise<Server> {
     const sweep = new RetentionSweep({ catalog, store, packages, clock, logger, retentionDays, doubtMs, monotonicMs });
     const scheduler = new HourScheduler({ catalog, store, clock, logger, retentionDays, sweep, onTasks });
     const loops = closers.add(startLoops([(signal) => scheduler.run(signal), (signal) => runner.run(signal)]));
-    const callLimit = new CallLimit({ callsPerSecond: config.callsPerSecond });
+    const callLimit = new CallLimit({
+      callsPerSecond: (ai) => catalog.settings.of(ai).find('callLimit', hourOf(clock.nowMs())) ?? config.callsPerSecond,
+    });
     const schedulerFault = (): string | undefined => scheduler.fault();
     const serving = closers.add(
       config.collectors === 1
@@ -156,6 +159,7 @@ export async function openServer(config: ServerConfig): Promise<Server> {
             config,
             catalog,
             store,
+            storeRoot,
             packagesRoot,
             clock,
             logger,
@@ -203,7 +207,9 @@ function servingConfigOf(config: ServerConfig): ServingConfig {
     listen,
     publicUrl,
     retentionDays,
+    packageBytes,
     callsPerSecond,
+    ingestLimitBytesPerSecond,
     maxBodyBytes,
     maxDecodedBytes,
     maxHeldBytes,
@@ -213,8 +219,10 @@ function servingConfigOf(config: ServerConfig): ServingConfig {
     listen,
     publicUrl,
     retentionDays,
+    packageBytes,
     callsPerSecond,
-    ingestLimitBytesPerSecond: Math.ceil(config.ingestLimitBytesPerSecond / config.collectors),
+    ingestLimitBytesPerSecond,
+    ingestShares: config.collectors,
     maxBodyBytes,
     maxDecodedBytes,
     maxHeldBytes: Math.ceil(maxHeldBytes / config.collectors),

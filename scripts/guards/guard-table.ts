@@ -7,6 +7,7 @@ import { HOUR_GUARDS } from './hour-guards.ts';
 import { LINKING_GUARDS } from './linking-guards.ts';
 import { ORDER_GUARDS } from './order-guards.ts';
 import { PROOF_GUARDS } from './proof-guards.ts';
+import { SETTINGS_GUARDS } from './settings-guards.ts';
 
 export const GUARDS: readonly Guard[] = [
   ...ARRIVAL_GUARDS,
@@ -16,4 +17,5 @@ export const GUARDS: readonly Guard[] = [
   ...EXPORT_GUARDS,
   ...PROOF_GUARDS,
   ...ACCESS_GUARDS,
+  ...SETTINGS_GUARDS,
 ];

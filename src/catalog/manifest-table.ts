@@ -129,7 +129,8 @@ export class SqlManifestTable implements ManifestTable {
     return row && publishedOf(ai, row);
   }
 
-  async deletePackagesBefore(hour: Hour): Promise<readonly string[]> {
+  async deletePackagesBefore(hour: Hour, ai?: string): Promise<readonly string[]> {
+    if (ai !== undefined) return this.#database.write((transaction) => deleteManifestsBefore(transaction, ai, hour));
     const projects = await this.#database.reader
       .selectFrom('manifest')
       .select('ai')
@@ -138,9 +139,9 @@ export class SqlManifestTable implements ManifestTable {
       .where('hour', '<', hour)
       .execute();
     const keys = new Set<string>();
-    for (const { ai } of projects) {
+    for (const { ai: each } of projects) {
       // A transaction for each project, so that publishing need not wait for all of them.
-      const deleted = await this.#database.write((transaction) => deleteManifestsBefore(transaction, ai, hour));
+      const deleted = await this.#database.write((transaction) => deleteManifestsBefore(transaction, each, hour));
       for (const key of deleted) keys.add(key);
     }
     return [...keys];

@@ -21,16 +21,16 @@ import { decodeBody, decodePixel, type DecodedBody, type Spend } from '../wire/d
 import { JsonTape } from '../wire/json-tape.ts';
 import type { WireLimits } from '../wire/wire-limits.ts';
 import { BodyReader } from './body-reader.ts';
-import type { ClientAddresses } from './client-address.ts';
 import type { CollectorMetrics } from './collector-metrics.ts';
 import { allowOrigin, answerPreflight } from './cross-origin.ts';
 import { findEndpoint, rawQueryValue, type Endpoint } from './endpoints.ts';
 import type { IngestLimit } from './ingest-limit.ts';
+import type { ProjectAddresses } from './project-addresses.ts';
 
 export type CollectorOptions = {
   readonly store: HourStore;
   readonly projects: ProjectTable;
-  readonly clientAddresses: ClientAddresses;
+  readonly clientAddresses: ProjectAddresses;
   readonly ingestLimit: IngestLimit;
   readonly wireLimits: WireLimits;
   /** Bytes of all request bodies held at once. */
@@ -159,7 +159,7 @@ export class Collector {
     const sent = {
       ai,
       pathWord,
-      ip: clientAddresses.find(request.socket.remoteAddress, request.headers),
+      ip: clientAddresses.of(ai).find(request.socket.remoteAddress, request.headers),
       userAgent: userAgentOf(request),
     };
     const batch = decoded.isOnTape

@@ -13,3 +13,22 @@ test('an instant is taken as it is written, and none that is in no calendar', ()
     assert.throws(() => read(text), ConfigurationError, text);
   }
 });
+
+test('an option of the command line alone is taken neither from the environment nor by default', () => {
+  const environment = { TIDEGATE_RETENTION_DAYS: '3', TIDEGATE_CALL_LIMIT: '4' };
+  const command = {
+    options: ['retention-days', 'call-limit', 'trusted-proxies', 'at-once'],
+    required: [],
+    argumentsOnly: ['retention-days', 'trusted-proxies', 'at-once'],
+    takesPositionals: false,
+  } as const;
+  const { values } = parseOptions([], environment, command);
+  assert.equal(values.optionalInteger('retention-days'), undefined);
+  assert.equal(values.optionalList('trusted-proxies'), undefined);
+  assert.equal(values.flag('at-once'), false);
+  assert.equal(values.integer('call-limit'), 4);
+  const given = parseOptions(['--retention-days', '9', '--trusted-proxies=', '--at-once'], environment, command).values;
+  assert.equal(given.optionalInteger('retention-days'), 9);
+  assert.deepEqual(given.optionalList('trusted-proxies'), []);
+  assert.equal(given.flag('at-once'), true);
+});

@@ -18,6 +18,7 @@
 import type { PackageEntry } from '../catalog/catalog.ts';
 import { headerLine } from '../events/data-types.ts';
 import type { DataType } from '../events/data-types.ts';
+import { exportedColumnsOf } from '../events/extended-columns.ts';
 import type { Hour } from '../events/hour.ts';
 import type { PackageCreator } from '../packages/package-store.ts';
 import { largestChunkBytes, maxCompressedBytes } from './gzip/compressed-size.ts';
@@ -41,6 +42,8 @@ export type PackageWriterOptions = {
   readonly revision: number;
   /** Default: 64 MiB. */
   readonly maxPackageBytes?: number;
+  /** Whether the lines have the extended columns. Default: false. */
+  readonly extendedColumns?: boolean;
 };
 
 export class PackageWriter {
@@ -66,7 +69,7 @@ export class PackageWriter {
     this.#codec = codec;
     this.#store = options.store;
     this.#set = { ai, dataType, hour, revision, codecName: codec.name };
-    this.#header = Buffer.from(headerLine(dataType));
+    this.#header = Buffer.from(headerLine(dataType, exportedColumnsOf(dataType, options.extendedColumns ?? false)));
     this.#maxPackageBytes = options.maxPackageBytes ?? MAX_PACKAGE_BYTES;
   }
 

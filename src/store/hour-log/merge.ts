@@ -9,15 +9,18 @@
  * Order: key, then send time, then the order in which the cursors were given. Memory: one block a run and three batches. Used in
  * worker threads.
  */
+import { buildExtendedFields, type ExtendedColumn } from '../../events/extended-columns.ts';
 import { ROW_ID_BYTES } from '../../events/ids.ts';
 import type { RowBatch } from '../hour-store.ts';
 import { compareBytes, viewOf } from './key-bytes.ts';
+import { decodeExtras } from './record-codec.ts';
 import { KEY_END_BYTES, type RunCursor } from './run-reader.ts';
 
 const BATCH_LINE_BYTES = 256 * 1024;
 const BATCH_ROWS = 4_096;
 /** How many batches have memory of their own; see `RowBatch`. */
 const BATCHES = 3;
+const LINE_FEED = 0x0a;
 
 /** Merges cursors; closes them when it has come to the end, or is closed. */
 export class CursorMerge {
@@ -122,26 +125,38 @@ export function* mergeCursors(cursors: readonly RunCursor[]): Generator<RunCurso
   }
 }
 
-/** Merges cursors into batches of rows. */
-export function* mergeRows(cursors: readonly RunCursor[]): Generator<RowBatch> {
+/** Merges cursors into batches of rows, with the fields of these columns at the end of their lines. */
+export function* mergeRows(
+  cursors: readonly RunCursor[],
+  columns: readonly ExtendedColumn[] = [],
+): Generator<RowBatch> {
   const merge = new CursorMerge(cursors);
   const builders = Array.from({ length: BATCHES }, () => new BatchBuilder());
   let made = 0;
   let batch = builders[0]!;
   try {
     for (let cursor = merge.next(); cursor; cursor = merge.next()) {
-      if (!batch.hasRoomFor(cursor)) {
+      const appended = columns.length === 0 ? NOTHING : fieldsOf(cursor, columns);
+      if (!batch.hasRoomFor(cursor, appended)) {
         yield batch.build();
         made += 1;
         batch = builders[made % BATCHES]!;
         batch.empty();
       }
-      batch.add(cursor);
+      batch.add(cursor, appended);
     }
     if (batch.count > 0) yield batch.build();
   } finally {
     merge.close();
   }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** Gives what the columns add to the line before its line feed; nothing to a row that has no line. */
+function fieldsOf({ block, lineStart, extrasStart, recordEnd }: RunCursor, columns: readonly ExtendedColumn[]): Buffer {
+  if (extrasStart === lineStart) return NOTHING;
+  return Buffer.from(buildExtendedFields(columns, decodeExtras(block.subarray(extrasStart, recordEnd))));
 }
 
 /** Gathers the rows of one batch. */
@@ -159,17 +174,22 @@ class BatchBuilder {
     this.#bytes = 0;
   }
 
-  hasRoomFor(cursor: RunCursor): boolean {
+  hasRoomFor(cursor: RunCursor, appended: Buffer): boolean {
     if (this.count === 0) return true;
-    return this.count < BATCH_ROWS && this.#bytes + cursor.extrasStart - cursor.lineStart <= BATCH_LINE_BYTES;
+    const lineBytes = cursor.extrasStart - cursor.lineStart + appended.length;
+    return this.count < BATCH_ROWS && this.#bytes + lineBytes <= BATCH_LINE_BYTES;
   }
 
-  add(cursor: RunCursor): void {
+  add(cursor: RunCursor, appended: Buffer): void {
     const { block, view, lineStart, extrasStart, flags } = cursor;
     const bytes = this.#bytes;
-    const end = bytes + extrasStart - lineStart;
+    const end = bytes + extrasStart - lineStart + appended.length;
     if (end > this.#lines.length) this.#lines = Buffer.allocUnsafeSlow(Math.max(BATCH_LINE_BYTES, end));
     block.copy(this.#lines, bytes, lineStart, extrasStart);
+    if (appended.length > 0) {
+      appended.copy(this.#lines, end - appended.length - 1);
+      this.#lines[end - 1] = LINE_FEED;
+    }
     const idAt = this.count * ROW_ID_BYTES;
     this.#rowIdView.setBigUint64(idAt, view.getBigUint64(lineStart - ROW_ID_BYTES));
     this.#rowIdView.setBigUint64(idAt + 8, view.getBigUint64(lineStart - ROW_ID_BYTES + 8));
