@@ -16,6 +16,10 @@ export type CatalogSchema = {
   readonly manifest: ManifestRow;
   readonly package: PackageRow;
   readonly server_keys: ServerKeysRow;
+  /** Projects whose 1.0 packages are made with every hour. */
+  readonly legacy_project: { readonly ai: string };
+  readonly legacy_task: LegacyTaskRow;
+  readonly legacy_package: PackageRow;
 };
 
 type ProjectRow = {
@@ -86,7 +90,7 @@ export type PackageRow = {
   readonly ai: string;
   readonly hour: number;
   readonly revision: number;
-  /** Place in DATA_TYPES. */
+  /** Place in DATA_TYPES; in `legacy_package` in LEGACY_TABLES. */
   readonly data_type: number;
   readonly part: number;
   readonly name: string;
@@ -96,6 +100,12 @@ export type PackageRow = {
   readonly md5: string;
   readonly sha256: string;
   readonly csv_sha256: string;
+};
+
+/** The making of an hour's 1.0 packages. */
+type LegacyTaskRow = TaskRow & {
+  /** Of what its packages were made from last; null until they were. */
+  readonly revision: number | null;
 };
 
 type ServerKeysRow = {

@@ -25,6 +25,7 @@ import {
 import { buildLogEntry, buildManifestContent, hashCanonical, signManifestHash } from './public-manifest.ts';
 import { appendPublication, PUBLICATION_COLUMNS, readLog, readLogEnd, readNextRevision } from './publication-log.ts';
 import { finishTask } from './task-table.ts';
+import { requestWithPublication } from './legacy-export-table.ts';
 
 type ManifestDraft = Parameters<ManifestTable['publish']>[1];
 
@@ -56,6 +57,7 @@ export class SqlManifestTable implements ManifestTable {
       const { ai, hour, revision } = manifest;
       await transaction.insertInto('manifest').values({ ai, hour, revision, facts: factsText }).execute();
       await insertPackages(transaction, manifest);
+      await requestWithPublication(transaction, manifest);
       return manifest;
     });
   }

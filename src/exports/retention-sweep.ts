@@ -74,6 +74,7 @@ export class RetentionSweep {
     }
     // The manifest first, so that no link is given to a package that is going; then the bytes.
     await catalog.manifests.deletePackagesBefore(limit);
+    await catalog.legacy.deleteBefore(limit);
     await packages.deleteBefore(limit);
     await store.dropBefore(limit, new Set(kept.flatMap((hour) => [hour, addHours(hour, -1)])));
     await catalog.tasks.deleteBefore(limit, kept);
