@@ -14,6 +14,7 @@ import { COMMANDS } from '../src/commands/commands.ts';
 import { environmentName, OPTION_TABLE, type OptionName, type OptionSpec } from '../src/config/option-table.ts';
 import { ERROR_CATALOGUE } from '../src/errors/catalogue.ts';
 import { columnsOf, DATA_TYPES } from '../src/events/data-types.ts';
+import { LEGACY_TABLES, legacyLayoutOf, type LegacyColumn } from '../src/events/legacy-tables.ts';
 import { HTTP_LIMITS } from '../src/http/server.ts';
 import { DEFAULT_WIRE_LIMITS } from '../src/wire/wire-limits.ts';
 
@@ -30,6 +31,7 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, () => string>>>> =
   'docs/wire-codings.md': { 'wire limits': wireLimits },
   'docs/package-format.md': { columns: columnTables },
   'docs/api.md': { 'http limits': httpLimits },
+  'docs/api-1.0.md': { 'legacy tables': legacyTables },
   'docs/performance.md': performanceBlocks(),
 };
 
@@ -185,6 +187,21 @@ function columnTables(): string {
     ]);
     return `#### ${dataType}\n\n${table(['column', 'type', 'width'], rows)}`;
   }).join('\n\n');
+}
+
+function legacyTables(): string {
+  return LEGACY_TABLES.map((name) => {
+    const { dataType, columns } = legacyLayoutOf(name);
+    const rows = columns.map((column) => [`\`${column.name}\``, legacySource(column)]);
+    return `#### ${name}\n\nThe rows of ${dataType}.\n\n${table(['column', 'what it holds'], rows)}`;
+  }).join('\n\n');
+}
+
+function legacySource(column: LegacyColumn): string {
+  if ('from' in column) return `\`${column.from}\``;
+  if ('constant' in column) return `always \`${column.constant}\``;
+  const MADE = { resolution: 'width and height, below', attribute: '[a JSON object](#attribute)', nothing: 'null' };
+  return MADE[column.made];
 }
 
 function httpLimits(): string {

@@ -15,13 +15,16 @@ import { CsvRowCounter } from '../events/csv-row-counter.ts';
 /** Opens the file from its beginning; called once for each reading. */
 export type OpenFile = () => Promise<Readable>;
 
+/** What is said of a package that its file can be checked against. */
+export type PackageFacts = Pick<PublicPackage, 'rows' | 'bytes' | 'md5' | 'sha256' | 'csvSha256'>;
+
 /** Finds what is wrong with a package; each entry is a part of a sentence. None when it is whole. @throws what reading throws */
-export async function findPackageFaults(openFile: OpenFile, expected: PublicPackage): Promise<readonly string[]> {
+export async function findPackageFaults(openFile: OpenFile, expected: PackageFacts): Promise<readonly string[]> {
   const faults = await findFileFaults(openFile, expected);
   return faults.length > 0 ? faults : findCsvFaults(openFile, expected);
 }
 
-async function findFileFaults(openFile: OpenFile, expected: PublicPackage): Promise<readonly string[]> {
+async function findFileFaults(openFile: OpenFile, expected: PackageFacts): Promise<readonly string[]> {
   const md5 = createHash('md5');
   const sha256 = createHash('sha256');
   let bytes = 0;
@@ -37,7 +40,7 @@ async function findFileFaults(openFile: OpenFile, expected: PublicPackage): Prom
   ]);
 }
 
-async function findCsvFaults(openFile: OpenFile, expected: PublicPackage): Promise<readonly string[]> {
+async function findCsvFaults(openFile: OpenFile, expected: PackageFacts): Promise<readonly string[]> {
   const csvSha256 = createHash('sha256');
   const counter = new CsvRowCounter();
   try {
