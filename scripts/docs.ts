@@ -14,6 +14,7 @@ import { COMMANDS } from '../src/commands/commands.ts';
 import { environmentName, OPTION_TABLE, type OptionName, type OptionSpec } from '../src/config/option-table.ts';
 import { ERROR_CATALOGUE } from '../src/errors/catalogue.ts';
 import { columnsOf, DATA_TYPES } from '../src/events/data-types.ts';
+import { extendedColumnsOf } from '../src/events/extended-columns.ts';
 import { LEGACY_TABLES, legacyLayoutOf, type LegacyColumn } from '../src/events/legacy-tables.ts';
 import { HTTP_LIMITS } from '../src/http/server.ts';
 import { DEFAULT_WIRE_LIMITS } from '../src/wire/wire-limits.ts';
@@ -29,7 +30,7 @@ const WHOLE_FILES: Readonly<Record<string, () => string>> = {
 
 const BLOCKS: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   'docs/wire-codings.md': { 'wire limits': wireLimits },
-  'docs/package-format.md': { columns: columnTables },
+  'docs/package-format.md': { columns: columnTables, 'extended columns': extendedColumnTable },
   'docs/api.md': { 'http limits': httpLimits },
   'docs/api-1.0.md': { 'legacy tables': legacyTables },
   'docs/performance.md': performanceBlocks(),
@@ -136,7 +137,11 @@ function commandSection(command: Command): string {
 
 ${command.summary}
 
-Options: ${options.join(', ')}.`;
+Options: ${options.join(', ')}.${command.argumentsOnly === undefined ? '' : argumentsOnlySentence(command.argumentsOnly)}`;
+}
+
+function argumentsOnlySentence(names: readonly OptionName[]): string {
+  return ` From the command line alone, without a default: ${names.map((name) => `\`--${name}\``).join(', ')}.`;
 }
 
 function optionRow(name: OptionName): string[] {
@@ -202,6 +207,13 @@ function legacySource(column: LegacyColumn): string {
   if ('constant' in column) return `always \`${column.constant}\``;
   const MADE = { resolution: 'width and height, below', attribute: '[a JSON object](#attribute)', nothing: 'null' };
   return MADE[column.made];
+}
+
+function extendedColumnTable(): string {
+  const rows = DATA_TYPES.flatMap((dataType) =>
+    extendedColumnsOf(dataType).map(({ name, type, width }) => [dataType, `\`${name}\``, type, `${width ?? ''}`]),
+  );
+  return table(['data type', 'column', 'type', 'width'], rows);
 }
 
 function httpLimits(): string {

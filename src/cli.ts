@@ -53,6 +53,7 @@ async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions(rest, process.env, {
     options: command.options,
     required: command.required ?? [],
+    argumentsOnly: command.argumentsOnly ?? [],
     takesPositionals: command.positionals !== undefined,
   });
   const context = {

@@ -43,6 +43,7 @@ export function runCollectorProcess(channel: CallChannel, clock: Clock): void {
           config,
           catalog,
           store,
+          storeRoot: root,
           packagesRoot: config.packagesRoot,
           clock,
           logger,

@@ -5,10 +5,11 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Catalog } from './catalog/catalog.ts';
-import { ClientAddresses } from './collector/client-address.ts';
 import { CollectorMetrics } from './collector/collector-metrics.ts';
 import { Collector } from './collector/collector.ts';
 import { IngestLimit } from './collector/ingest-limit.ts';
+import { ProjectAddresses } from './collector/project-addresses.ts';
+import { hourOf, type Hour } from './events/hour.ts';
 import { openApi } from './http/api-server.ts';
 import type { CallTurns } from './http/call-limit.ts';
 import type { MetricsText, ReadinessCheck } from './http/operations-routes.ts';
@@ -16,6 +17,7 @@ import { openHttpServer } from './http/server.ts';
 import { Closers } from './lib/closers.ts';
 import type { Clock } from './lib/clock.ts';
 import { LocalPackageStore } from './packages/local-package-store.ts';
+import { HourLogReader } from './store/hour-log/hour-log-reader.ts';
 import type { HourStore } from './store/hour-store.ts';
 import { DEFAULT_WIRE_LIMITS } from './wire/wire-limits.ts';
 
@@ -24,8 +26,11 @@ export type ServingConfig = {
   readonly listen: { readonly host: string; readonly port: number };
   readonly publicUrl?: string | undefined;
   readonly retentionDays: number;
+  readonly packageBytes: number;
   readonly callsPerSecond: number;
   readonly ingestLimitBytesPerSecond: number;
+  /** How many processes share what one project may send; each lets in its share. Default: 1. */
+  readonly ingestShares?: number;
   readonly maxBodyBytes: number;
   readonly maxDecodedBytes: number;
   readonly maxHeldBytes: number;
@@ -36,6 +41,7 @@ export type ServingOptions = {
   readonly config: ServingConfig;
   readonly catalog: Catalog;
   readonly store: HourStore;
+  readonly storeRoot: string;
   readonly packagesRoot: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -52,21 +58,36 @@ export async function openServing(
   options: ServingOptions,
 ): Promise<{ host: string; port: number; close(): Promise<void> }> {
   const { config, catalog, store, clock, logger } = options;
+  const { retentionDays, packageBytes, callsPerSecond: callLimit, trustedProxies, ingestShares = 1 } = config;
+  const ingestLimitBytes = config.ingestLimitBytesPerSecond;
+  const settingDefaults = { retentionDays, packageBytes, ingestLimitBytes, callLimit, trustedProxies };
   const closers = new Closers();
   try {
     const api = closers.add(
       await openApi({
         ...options,
         packages: await LocalPackageStore.open(options.packagesRoot),
-        retentionDays: config.retentionDays,
+        retentionDays,
+        settingDefaults,
+        reader: new HourLogReader(options.storeRoot),
         publicUrl: config.publicUrl,
       }),
     );
+    // Each request asks for its project first, so what is known is fresh.
+    const now = (): Hour => hourOf(clock.nowMs());
+    const clientAddresses = new ProjectAddresses(
+      (ai) => catalog.settings.known(ai).find('trustedProxies', now()) ?? trustedProxies,
+    );
+    clientAddresses.of(''); // the server's own list is checked now, not at the first request
     const collector = new Collector({
       store,
       projects: catalog.projects,
-      clientAddresses: new ClientAddresses(config.trustedProxies),
-      ingestLimit: new IngestLimit({ clock, bytesPerSecond: config.ingestLimitBytesPerSecond }),
+      clientAddresses,
+      ingestLimit: new IngestLimit({
+        clock,
+        bytesPerSecondOf: (ai) =>
+          Math.ceil((catalog.settings.known(ai).find('ingestLimitBytes', now()) ?? ingestLimitBytes) / ingestShares),
+      }),
       wireLimits: { ...DEFAULT_WIRE_LIMITS, maxBytes: config.maxBodyBytes, maxDecodedBytes: config.maxDecodedBytes },
       maxHeldBytes: config.maxHeldBytes,
       metrics: new CollectorMetrics(options.registry),

@@ -19,7 +19,7 @@ import { RetentionSweep } from './exports/retention-sweep.ts';
 import { TaskRunner, type TaskRunnerOptions } from './exports/task-runner.ts';
 import { CallLimit } from './http/call-limit.ts';
 import { recoverImports } from './imports/recover-imports.ts';
-import { HOUR_MS } from './events/hour.ts';
+import { HOUR_MS, hourOf } from './events/hour.ts';
 import { inDataDirectory } from './errors/data-directory.ts';
 import { Closers } from './lib/closers.ts';
 import type { Clock } from './lib/clock.ts';
@@ -100,7 +100,8 @@ export async function openWorkshop(
       jobs,
       clock,
       logger,
-      job: { storeRoot, packagesRoot, gzip: config.gzip, maxPackageBytes: config.packageBytes },
+      job: { storeRoot, packagesRoot, gzip: config.gzip },
+      packageBytes: config.packageBytes,
       maxAttempts: config.exportAttempts,
       leaseMs: config.exportLeaseMs,
       concurrency: threads,
@@ -145,7 +146,8 @@ export async function openServer(config: ServerConfig): Promise<Server> {
       jobs: legacyJobs(closers.add(openWorkerPool({ file: neighbourFile('worker'), threads: 1 }))),
       clock,
       logger,
-      job: { packagesRoot, gzip: config.gzip, maxPackageBytes: config.packageBytes },
+      job: { packagesRoot, gzip: config.gzip },
+      packageBytes: config.packageBytes,
       maxAttempts: config.exportAttempts,
       leaseMs: config.exportLeaseMs,
     });
@@ -156,7 +158,9 @@ export async function openServer(config: ServerConfig): Promise<Server> {
         (signal) => legacyRunner.run(signal),
       ]),
     );
-    const callLimit = new CallLimit({ callsPerSecond: config.callsPerSecond });
+    const callLimit = new CallLimit({
+      callsPerSecond: (ai) => catalog.settings.of(ai).find('callLimit', hourOf(clock.nowMs())) ?? config.callsPerSecond,
+    });
     const schedulerFault = (): string | undefined => scheduler.fault();
     const serving = closers.add(
       config.collectors === 1
@@ -164,6 +168,7 @@ export async function openServer(config: ServerConfig): Promise<Server> {
             config,
             catalog,
             store,
+            storeRoot,
             packagesRoot,
             clock,
             logger,
@@ -211,7 +216,9 @@ function servingConfigOf(config: ServerConfig): ServingConfig {
     listen,
     publicUrl,
     retentionDays,
+    packageBytes,
     callsPerSecond,
+    ingestLimitBytesPerSecond,
     maxBodyBytes,
     maxDecodedBytes,
     maxHeldBytes,
@@ -221,8 +228,10 @@ function servingConfigOf(config: ServerConfig): ServingConfig {
     listen,
     publicUrl,
     retentionDays,
+    packageBytes,
     callsPerSecond,
-    ingestLimitBytesPerSecond: Math.ceil(config.ingestLimitBytesPerSecond / config.collectors),
+    ingestLimitBytesPerSecond,
+    ingestShares: config.collectors,
     maxBodyBytes,
     maxDecodedBytes,
     maxHeldBytes: Math.ceil(maxHeldBytes / config.collectors),

@@ -41,7 +41,10 @@ describe('the commands', () => {
       exportEnabledAt: '2026-10-31T16:00:00.000Z',
     });
     const shown = await runTidegate('project', 'show', '--data', data, '--ai', '0a1b2c3d4e5f6789', '--json');
-    assert.equal(shown.stdout, created.stdout);
+    const { settings, planned, ...shownKeys } = JSON.parse(shown.stdout) as Record<string, unknown>;
+    assert.deepEqual(shownKeys, JSON.parse(created.stdout));
+    assert.equal((settings as Record<string, unknown>).export, true);
+    assert.deepEqual(planned, []);
     const twice = await runTidegate('project', 'create', '--data', data, '--name', 'Other', ...keys);
     assert.equal(twice.exitCode, 1);
     assert.match(twice.stderr, /0a1b2c3d4e5f6789|Old1Uid2|old-public-key/);

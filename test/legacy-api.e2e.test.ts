@@ -167,7 +167,8 @@ test('packages are made with every hour where the project says so', async (t) =>
   const server = await startTestServer(t);
   const catalog = await openDataCatalog(server.data, server.clock);
   t.after(() => catalog.close());
-  await catalog.legacy.setLegacyExport(AI, true);
+  const change = { values: { legacyExport: true }, fromHour: HOUR, nowMs: server.clock.nowMs(), by: 'a test' };
+  await catalog.settings.change(AI, change);
   await sendSession(server);
   server.clock.set(hourEndMs(HOUR));
   const made = await waitUntil('the 1.0 packages are there without a call', async () => {

@@ -156,7 +156,7 @@ export const EXPORT_GUARDS: readonly Guard[] = [
     name: 'clock-doubt',
     protects: 'a clock that jumped ahead deletes nothing at once',
     file: SWEEP,
-    find: 'if (this.#sweptAt === now || !this.#isCredible(retainedFrom(clock.nowMs(), retentionDays))) return;',
+    find: 'if (this.#sweptAt === now || !this.#isCredible(today)) return;',
     replacement: 'if (this.#sweptAt === now) return;',
     test: { file: SWEEP_TEST, name: 'does not follow a clock that jumps ahead' },
   },
@@ -180,11 +180,11 @@ export const EXPORT_GUARDS: readonly Guard[] = [
     name: 'manifest-deleted-first',
     protects: 'no manifest names a package that retention has deleted',
     file: SWEEP,
-    find: `    await catalog.manifests.deletePackagesBefore(limit);
-    await packages.deleteBefore(limit);
+    find: `    await catalog.manifests.deletePackagesBefore(limit, ai);
+    await packages.deleteBefore(ai, limit);
 `,
-    replacement: `    await packages.deleteBefore(limit);
-    await catalog.manifests.deletePackagesBefore(limit);
+    replacement: `    await packages.deleteBefore(ai, limit);
+    await catalog.manifests.deletePackagesBefore(limit, ai);
 `,
     test: { file: SWEEP_TEST, name: 'deletes the manifest before its packages' },
   },

@@ -4,14 +4,18 @@ import { ARRIVAL_GUARDS } from './arrival-guards.ts';
 import { EXPORT_GUARDS } from './export-guards.ts';
 import type { Guard } from './guard.ts';
 import { HOUR_GUARDS } from './hour-guards.ts';
+import { LEGACY_GUARDS } from './legacy-guards.ts';
 import { ORDER_GUARDS } from './order-guards.ts';
 import { PROOF_GUARDS } from './proof-guards.ts';
+import { SETTINGS_GUARDS } from './settings-guards.ts';
 
 export const GUARDS: readonly Guard[] = [
   ...ARRIVAL_GUARDS,
   ...ORDER_GUARDS,
   ...HOUR_GUARDS,
   ...EXPORT_GUARDS,
+  ...LEGACY_GUARDS,
   ...PROOF_GUARDS,
   ...ACCESS_GUARDS,
+  ...SETTINGS_GUARDS,
 ];

@@ -108,7 +108,7 @@ export const PROOF_GUARDS: readonly Guard[] = [
     name: 'log-content-hash',
     protects: 'a manifest that says something else than was published is seen',
     file: MANIFEST,
-    find: 'if (hashCanonical({ schemaVersion, codec, ledger, packages }) === contentSha256) return undefined;',
+    find: 'if (hashCanonical(content) === contentSha256) return undefined;',
     replacement: 'if (contentSha256) return undefined;',
     test: { file: MANIFEST_TEST, name: 'findManifestFault and findLogFault' },
   },

@@ -16,10 +16,11 @@ export type CatalogSchema = {
   readonly manifest: ManifestRow;
   readonly package: PackageRow;
   readonly server_keys: ServerKeysRow;
-  /** Projects whose 1.0 packages are made with every hour. */
-  readonly legacy_project: { readonly ai: string };
   readonly legacy_task: LegacyTaskRow;
   readonly legacy_package: PackageRow;
+  readonly project_setting: ProjectSettingRow;
+  readonly project_retention: ProjectRetentionRow;
+  readonly replayed_event: ReplayedEventRow;
 };
 
 type ProjectRow = {
@@ -114,4 +115,26 @@ type ServerKeysRow = {
   readonly signing_key_pem: string;
   readonly public_key_pem: string;
   readonly created_at_ms: number;
+};
+
+/** One change of one setting; rows are only ever added. */
+export type ProjectSettingRow = {
+  readonly id: Generated<number>;
+  readonly ai: string;
+  readonly setting: string;
+  /** JSON; null gives the setting back to the server's option. */
+  readonly value: string | null;
+  readonly from_hour: number;
+  readonly changed_at_ms: number;
+  readonly changed_by: string;
+};
+
+type ProjectRetentionRow = { readonly ai: string; readonly deleted_before: number };
+
+type ReplayedEventRow = {
+  readonly ai: string;
+  readonly hour: number;
+  readonly id: string;
+  readonly begun_hour: number;
+  readonly sent_at_ms: number | null;
 };

@@ -7,6 +7,8 @@
 import type { DataType } from '../events/data-types.ts';
 import type { Hour, HourRange } from '../events/hour.ts';
 import type { LegacyExportTable } from './legacy-export.ts';
+import type { PackageSettings, SettingName, SettingValues } from './project-settings.ts';
+import type { SettingChange, SettingTimeline } from './setting-timeline.ts';
 
 /** One customer's data and the keys to it. */
 export type Project = {
@@ -36,6 +38,58 @@ export interface ProjectTable {
   findByAi(ai: string): Project | undefined;
   /** Finds a project by its uid. As fresh as `findByAi`. */
   findByUid(uid: string): Project | undefined;
+}
+
+export interface SettingTable {
+  /**
+   * Gives a project's settings over time. Synchronous, from memory, and as fresh as `ProjectTable.findByAi`. Of an unknown project
+   * no hour can be exported.
+   */
+  of(ai: string): SettingTimeline;
+  /**
+   * As `of`, but as fresh as the last question to the projects or settings was: for a request that has asked for its project, and
+   * need not pay for the look at the disk again.
+   */
+  known(ai: string): SettingTimeline;
+  /**
+   * Records changes that are in force from this hour on; durable and seen by every process when it returns. The caller sees to it
+   * that the hour has not begun. @throws AppError unknown_project; bad_request when a value does not fit
+   */
+  change(
+    ai: string,
+    change: {
+      readonly values: { readonly [Name in SettingName]?: SettingValues[Name] | null };
+      readonly fromHour: Hour;
+      readonly nowMs: number;
+      readonly by: string;
+    },
+  ): Promise<void>;
+  /** Lists every change of a project's settings in the order of making. */
+  history(ai: string): Promise<readonly SettingChange[]>;
+  /** Remembers that retention deletes the hours before this one, before it does; never goes back. */
+  markDeletedBefore(ai: string, hour: Hour): Promise<void>;
+}
+
+/** What is remembered of a rejected event that was replayed. */
+export type ReplayedEvent = {
+  /** The hour that was open when its replay began. */
+  readonly begunHour: Hour;
+  /** Its new send time; null when a process died before it knew. */
+  readonly sentAtMs: number | null;
+};
+
+export interface ReplayTable {
+  /** Finds which of these rejected events of an hour were replayed. */
+  find(ai: string, hour: Hour, ids: readonly string[]): Promise<ReadonlyMap<string, ReplayedEvent>>;
+  /** Remembers that a replay of these begins; those that began before keep the hour in which they did. */
+  begin(
+    ai: string,
+    events: { readonly hour: Hour; readonly ids: readonly string[]; readonly begunHour: Hour },
+  ): Promise<void>;
+  /** Remembers that these came in. */
+  finish(ai: string, hour: Hour, ids: readonly string[], sentAtMs: number): Promise<void>;
+  /** Forgets those of hours before this one. */
+  deleteBefore(ai: string, hour: Hour): Promise<void>;
 }
 
 export interface TokenTable {
@@ -94,10 +148,12 @@ export interface TaskTable {
   list(ai: string, hours: HourRange): Promise<readonly ExportTask[]>;
   /** Counts all tasks by status, for /metrics. */
   countByStatus(): Promise<Readonly<Record<TaskStatus, number>>>;
-  /** Lists the hours before this one in which some project's task is not finished, with the worst status of each. */
-  listUnfinishedBefore(hour: Hour): Promise<readonly { readonly hour: Hour; readonly isFailed: boolean }[]>;
-  /** Deletes the tasks of hours before this one, but for these hours. */
-  deleteBefore(hour: Hour, kept: readonly Hour[]): Promise<void>;
+  /** Lists the hours before this one in which a project's task is not finished. */
+  listUnfinishedBefore(
+    hour: Hour,
+  ): Promise<readonly { readonly ai: string; readonly hour: Hour; readonly isFailed: boolean }[]>;
+  /** Deletes the tasks of hours before this one, but for these hours. With `ai` only those of this project. */
+  deleteBefore(hour: Hour, kept: readonly Hour[], ai?: string): Promise<void>;
 }
 
 /** One published package, as the manifest describes it. */
@@ -133,13 +189,18 @@ export type Ledger = {
   >;
   /** How many of the events came by import. */
   readonly imported: number;
+  /** How many of the events had been rejected and were sent again by `tidegate rejected replay`; absent when none was. */
+  readonly replayed?: number;
 };
 
 /** What a manifest says besides its packages; the exporter fills it, the catalog keeps it as it is. */
 export type ManifestFacts = {
-  readonly schemaVersion: 1;
+  /** 2 since there are settings. */
+  readonly schemaVersion: 1 | 2;
   /** The compressor whose bytes these are, such as `isa-l 2.30.0 level 1`. */
   readonly codec: string;
+  /** What the packages were made with; of version 2. */
+  readonly settings?: PackageSettings;
   readonly ledger: Ledger;
 };
 
@@ -199,12 +260,17 @@ export interface ManifestTable {
   listPackages(ai: string, hours: HourRange, dataType?: DataType): Promise<readonly PublishedPackage[]>;
   /** Finds a package by what its link says, in any revision still kept. */
   findPackage(ai: string, hour: Hour, dataType: DataType, name: string): Promise<PublishedPackage | undefined>;
-  /** Deletes manifests' packages of hours before this one and returns their keys; the publication log itself stays. */
-  deletePackagesBefore(hour: Hour): Promise<readonly string[]>;
+  /**
+   * Deletes manifests' packages of hours before this one and returns their keys; the publication log itself stays. With `ai` only
+   * those of this project.
+   */
+  deletePackagesBefore(hour: Hour, ai?: string): Promise<readonly string[]>;
 }
 
 export interface Catalog {
   readonly projects: ProjectTable;
+  readonly settings: SettingTable;
+  readonly replays: ReplayTable;
   readonly tokens: TokenTable;
   readonly tasks: TaskTable;
   readonly manifests: ManifestTable;

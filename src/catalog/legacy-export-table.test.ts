@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { addHours } from '../events/hour.ts';
+import { addHours, type Hour } from '../events/hour.ts';
 import type { LegacyTable } from '../events/legacy-tables.ts';
 import {
   hoursFrom,
@@ -128,9 +128,10 @@ describe('the tasks of the 1.0 API', () => {
 
   it('are made with every hour where the project says so, if the hour has rows for the seven tables', async (t) => {
     const { catalog, ai } = await openPublished(t);
-    assert.equal(await catalog.legacy.legacyExport(ai), false);
-    await catalog.legacy.setLegacyExport(ai, true);
-    assert.equal(await catalog.legacy.legacyExport(ai), true);
+    const turn = (isOn: boolean, fromHour: Hour) =>
+      catalog.settings.change(ai, { values: { legacyExport: isOn }, fromHour, nowMs: NEW_YEAR_MS, by: 'a test' });
+    await turn(true, NEW_YEAR);
+    await turn(false, addHours(NEW_YEAR, 3));
     assert.equal(await only(catalog, ai), undefined, 'only hours published from now on');
     await publishHour(catalog, ai, addHours(NEW_YEAR, 1), VISITS);
     await publishHour(catalog, ai, addHours(NEW_YEAR, 2), [samplePackage('pvar', 0)]);
@@ -139,10 +140,8 @@ describe('the tasks of the 1.0 API', () => {
       hours.map(({ hour, status }) => [hour, status]),
       [[addHours(NEW_YEAR, 1), 'pending']],
     );
-    await catalog.legacy.setLegacyExport(ai, false);
     await publishHour(catalog, ai, addHours(NEW_YEAR, 3), VISITS);
     assert.equal((await catalog.legacy.listTasks(ai, hoursFrom(NEW_YEAR, 9))).length, 1);
-    await assert.rejects(catalog.legacy.setLegacyExport('nobody', true), { code: 'unknown_project' });
   });
 });
 
@@ -174,7 +173,7 @@ describe('the packages of the 1.0 API', () => {
       await catalog.legacy.request(ai, [{ hour, revision: 1 }], NEW_YEAR_MS);
       await catalog.legacy.publish(await claim(catalog), 1, [legacyPackage('visit', 0, String(hour))]);
     }
-    await catalog.legacy.deleteBefore(addHours(NEW_YEAR, 1));
+    await catalog.legacy.deleteBefore(ai, addHours(NEW_YEAR, 1));
     assert.deepEqual(await catalog.legacy.listHours(ai), [addHours(NEW_YEAR, 1)]);
     assert.equal((await catalog.legacy.listTasks(ai, hoursFrom(NEW_YEAR, 9))).length, 1);
   });

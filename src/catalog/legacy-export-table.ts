@@ -1,5 +1,4 @@
 /** The 1.0 API's tables of a SQL catalog: each call is one statement, or one transaction where several must agree. */
-import { AppError } from '../errors/app-error.ts';
 import type { Hour, HourRange } from '../events/hour.ts';
 import { LEGACY_DATA_TYPES, type LegacyTable } from '../events/legacy-tables.ts';
 import type { CatalogDatabase, CatalogReader, CatalogTransaction } from './catalog-database.ts';
@@ -13,19 +12,6 @@ export class SqlLegacyExportTable implements LegacyExportTable {
 
   constructor(database: CatalogDatabase) {
     this.#database = database;
-  }
-
-  legacyExport(ai: string): Promise<boolean> {
-    return isOn(this.#database.reader, ai);
-  }
-
-  async setLegacyExport(ai: string, isTurnedOn: boolean): Promise<void> {
-    await this.#database.write(async (transaction) => {
-      const project = await transaction.selectFrom('project').select('ai').where('ai', '=', ai).executeTakeFirst();
-      if (!project) throw new AppError('unknown_project', `There is no project ${ai}.`);
-      await transaction.deleteFrom('legacy_project').where('ai', '=', ai).execute();
-      if (isTurnedOn) await transaction.insertInto('legacy_project').values({ ai }).execute();
-    });
   }
 
   async request(ai: string, wanted: readonly WantedHour[], nowMs: number): Promise<void> {
@@ -114,15 +100,10 @@ export class SqlLegacyExportTable implements LegacyExportTable {
     });
   }
 
-  async deleteBefore(hour: Hour): Promise<void> {
+  async deleteBefore(ai: string, hour: Hour): Promise<void> {
     await this.#database.write(async (transaction) => {
-      for (const table of ['legacy_package', 'legacy_task'] as const) {
-        await transaction
-          .deleteFrom(table)
-          .where('ai', 'in', (row) => row.selectFrom('project').select('ai')) // one seek a project instead of reading all rows
-          .where('hour', '<', hour)
-          .execute();
-      }
+      for (const table of ['legacy_package', 'legacy_task'] as const)
+        await transaction.deleteFrom(table).where('ai', '=', ai).where('hour', '<', hour).execute();
     });
   }
 
@@ -135,16 +116,15 @@ export class SqlLegacyExportTable implements LegacyExportTable {
  * Has the 1.0 packages of an hour made that is being published, as part of the transaction that does it: where they were made of an
  * older revision, and where the project wants them with every hour.
  */
-export async function requestWithPublication(transaction: CatalogTransaction, manifest: Manifest): Promise<void> {
+export async function requestWithPublication(
+  transaction: CatalogTransaction,
+  manifest: Manifest,
+  isWithEveryHour: boolean,
+): Promise<void> {
   const { ai, hour, revision, publishedAtMs } = manifest;
   if (await tasks.restartHour(transaction, ai, hour, publishedAtMs)) return;
-  if (!manifest.packages.some(({ dataType }) => LEGACY_DATA_TYPES.has(dataType))) return;
-  if (await isOn(transaction, ai)) await tasks.requestHour(transaction, ai, { hour, revision }, publishedAtMs);
-}
-
-async function isOn(reader: CatalogReader, ai: string): Promise<boolean> {
-  const row = await reader.selectFrom('legacy_project').select('ai').where('ai', '=', ai).executeTakeFirst();
-  return row !== undefined;
+  if (isWithEveryHour && manifest.packages.some(({ dataType }) => LEGACY_DATA_TYPES.has(dataType)))
+    await tasks.requestHour(transaction, ai, { hour, revision }, publishedAtMs);
 }
 
 async function newestRevision(reader: CatalogReader, ai: string, hour: Hour): Promise<number | undefined> {

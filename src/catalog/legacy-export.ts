@@ -1,7 +1,7 @@
 /**
  * The catalog's part in the 1.0 API: the tasks that make an hour's 1.0 packages of its 2.0 packages, and the packages they made.
  *
- * A task is made when the packages are first asked for, or with the hour's publication where the project says so; there is at most
+ * A task is made when the packages are first asked for, or with the hour's publication where the project's setting `legacyExport` says so; there is at most
  * one for a project and hour. States as for export tasks: pending → running → finished | failed, under a lease. A new revision of
  * the hour makes its task pending again, and what a running one is making then cannot be published any more.
  *
@@ -38,11 +38,6 @@ export type LegacyPackage = PackageEntry<LegacyTable> & {
 export type WantedHour = { readonly hour: Hour; readonly revision: number };
 
 export interface LegacyExportTable {
-  /** Says whether a project's 1.0 packages are made with every hour. */
-  legacyExport(ai: string): Promise<boolean>;
-  /** Has a project's 1.0 packages made with every hour from now on, or only when they are asked for. @throws AppError unknown_project */
-  setLegacyExport(ai: string, isOn: boolean): Promise<void>;
-
   /** Makes pending what is not made of these revisions, or has failed and may be tried again. */
   request(ai: string, wanted: readonly WantedHour[], nowMs: number): Promise<void>;
   /** Lists the tasks of a project in a range of hours, in hour order. */
@@ -75,6 +70,6 @@ export interface LegacyExportTable {
   findPackage(ai: string, hour: Hour, table: LegacyTable, name: string): Promise<LegacyPackage | undefined>;
   /** Deletes all packages of an hour and has them made again, if they ever were; a running making loses its lease. */
   removeHour(ai: string, hour: Hour, nowMs: number): Promise<void>;
-  /** Deletes packages and tasks of hours before this one. */
-  deleteBefore(hour: Hour): Promise<void>;
+  /** Deletes a project's packages and tasks of hours before this one. */
+  deleteBefore(ai: string, hour: Hour): Promise<void>;
 }

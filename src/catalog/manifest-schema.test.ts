@@ -29,7 +29,8 @@ describe('parseManifestDocument', () => {
       ['{"message":"Unauthorized","errors":[]}', /the document must have required properties/],
       [changed((copy) => (copy.seq = '1')), /\/seq must be integer/],
       [changed((copy) => (copy.hash = 'F'.repeat(64))), /\/hash must match pattern/],
-      [changed((copy) => (copy.schemaVersion = 2)), /\/schemaVersion must be equal to constant/],
+      [changed((copy) => (copy.schemaVersion = 3)), /\/schemaVersion must be equal to one of/],
+      [changed((copy) => (copy.settings = { lineBreaks: 'keep' })), /\/settings must have required properties/],
       [changed((copy) => (copy.packages = [{}])), /\/packages\/0 must have required properties/],
       [changed((copy) => (copy.ledger = { events: { visit: {} }, rows: {}, imported: 0 })), /\/ledger\/events\/visit/],
     ];

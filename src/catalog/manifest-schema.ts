@@ -22,7 +22,10 @@ const ENTRY = {
     pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$',
     description: 'When it was published, RFC 3339 in UTC with milliseconds.',
   }),
-  contentSha256: hex(64, 'SHA-256 of the canonical JSON of schemaVersion, codec, ledger and packages.'),
+  contentSha256: hex(
+    64,
+    'SHA-256 of the canonical JSON of schemaVersion, codec, settings (where it is there), ledger and packages.',
+  ),
 };
 
 const PROOF = {
@@ -65,8 +68,23 @@ const LedgerDocument = Type.Object(
       { description: 'By data type: made = exported + duplicates.' },
     ),
     imported: count('How many of the events came by import.'),
+    replayed: Type.Optional(
+      count('How many of the events had been rejected and were sent again; absent when none was.'),
+    ),
   },
   { description: 'The two balances of the hour.' },
+);
+
+const SettingsDocument = Type.Object(
+  {
+    packageBytes: Type.Integer({ minimum: 1, description: 'Bytes that no package was to have more of.' }),
+    gzipLevel: Type.Integer({ minimum: 1, maximum: 9, description: 'The gzip level that was asked for.' }),
+    extendedColumns: Type.Boolean({
+      description: 'Whether OAID and clickUrl follow the documented columns of the ads tables.',
+    }),
+    lineBreaks: Type.Enum(['keep', 'blank'], { description: 'blank: line breaks inside values are blanks.' }),
+  },
+  { description: 'What the packages were made with; since schemaVersion 2.' },
 );
 
 /** An entry of the publication log. */
@@ -79,8 +97,9 @@ export const LogEntryDocument = Type.Object(
 export const ManifestDocument = Type.Object(
   {
     ...ENTRY,
-    schemaVersion: Type.Literal(1, { description: 'Version of this form.' }),
+    schemaVersion: Type.Enum([1, 2], { description: 'Version of this form. 2 has settings.' }),
     codec: Type.String({ description: 'The compressor whose bytes the packages are.' }),
+    settings: Type.Optional(SettingsDocument),
     ledger: LedgerDocument,
     packages: Type.Array(PackageDocument, { description: 'The packages, in order of data type and part.' }),
     ...PROOF,

@@ -13,7 +13,15 @@ import type { DataType } from '../events/data-types.ts';
 import { hourFromInteger, type Hour, type HourRange } from '../events/hour.ts';
 import type { CatalogDatabase, CatalogTransaction } from './catalog-database.ts';
 import type { CatalogSchema } from './catalog-schema.ts';
-import type { ClaimedTask, Manifest, ManifestFacts, ManifestTable, Publication, PublishedPackage } from './catalog.ts';
+import type {
+  ClaimedTask,
+  Manifest,
+  ManifestFacts,
+  ManifestTable,
+  Publication,
+  PublishedPackage,
+  SettingTable,
+} from './catalog.ts';
 import {
   codeOf,
   insertPackages,
@@ -26,6 +34,7 @@ import { buildLogEntry, buildManifestContent, hashCanonical, signManifestHash } 
 import { appendPublication, PUBLICATION_COLUMNS, readLog, readLogEnd, readNextRevision } from './publication-log.ts';
 import { finishTask } from './task-table.ts';
 import { requestWithPublication } from './legacy-export-table.ts';
+import { FIXED_DEFAULTS } from './project-settings.ts';
 
 type ManifestDraft = Parameters<ManifestTable['publish']>[1];
 
@@ -33,14 +42,17 @@ type ManifestDraft = Parameters<ManifestTable['publish']>[1];
 export class SqlManifestTable implements ManifestTable {
   readonly #database: CatalogDatabase;
   readonly #signingKey: KeyObject;
+  readonly #settings: Pick<SettingTable, 'of'>;
 
-  constructor(database: CatalogDatabase, signingKeyPem: string) {
+  constructor(database: CatalogDatabase, signingKeyPem: string, settings: Pick<SettingTable, 'of'>) {
     this.#database = database;
+    this.#settings = settings;
     this.#signingKey = createPrivateKey(signingKeyPem);
   }
 
   publish(task: ClaimedTask, draft: ManifestDraft): Promise<Manifest | undefined> {
     const factsText = JSON.stringify(draft.facts);
+    const isLegacyHour = this.#settings.of(task.ai).find('legacyExport', task.hour) ?? FIXED_DEFAULTS.legacyExport;
     return this.#database.write(async (transaction) => {
       if (!(await finishTask(transaction, task))) return undefined;
       await refuseOtherRevision(transaction, task, draft.revision);
@@ -57,7 +69,7 @@ export class SqlManifestTable implements ManifestTable {
       const { ai, hour, revision } = manifest;
       await transaction.insertInto('manifest').values({ ai, hour, revision, facts: factsText }).execute();
       await insertPackages(transaction, manifest);
-      await requestWithPublication(transaction, manifest);
+      await requestWithPublication(transaction, manifest, isLegacyHour);
       return manifest;
     });
   }
@@ -131,7 +143,8 @@ export class SqlManifestTable implements ManifestTable {
     return row && publishedOf(ai, row);
   }
 
-  async deletePackagesBefore(hour: Hour): Promise<readonly string[]> {
+  async deletePackagesBefore(hour: Hour, ai?: string): Promise<readonly string[]> {
+    if (ai !== undefined) return this.#database.write((transaction) => deleteManifestsBefore(transaction, ai, hour));
     const projects = await this.#database.reader
       .selectFrom('manifest')
       .select('ai')
@@ -140,9 +153,9 @@ export class SqlManifestTable implements ManifestTable {
       .where('hour', '<', hour)
       .execute();
     const keys = new Set<string>();
-    for (const { ai } of projects) {
+    for (const { ai: each } of projects) {
       // A transaction for each project, so that publishing need not wait for all of them.
-      const deleted = await this.#database.write((transaction) => deleteManifestsBefore(transaction, ai, hour));
+      const deleted = await this.#database.write((transaction) => deleteManifestsBefore(transaction, each, hour));
       for (const key of deleted) keys.add(key);
     }
     return [...keys];

@@ -9,7 +9,9 @@ import { SqlLegacyExportTable } from './legacy-export-table.ts';
 import { SqlManifestTable } from './manifest-table.ts';
 import { ProjectCache } from './project-cache.ts';
 import { SqlProjectTable } from './project-table.ts';
+import { SqlReplayTable } from './replay-table.ts';
 import { loadServerKeys } from './server-keys.ts';
+import { SqlSettingTable } from './setting-table.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 import { SqlTaskTable } from './task-table.ts';
 import { SqlTokenTable } from './token-table.ts';
@@ -34,11 +36,15 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
   const database = await openSqliteDatabase({ path, clock, lockWaitMs });
   try {
     const serverKeys = await loadServerKeys(database, clock.nowMs());
+    const projectCache = new ProjectCache(database);
+    const settings = new SqlSettingTable(database, projectCache);
     return {
-      projects: new SqlProjectTable(database, new ProjectCache(database)),
+      projects: new SqlProjectTable(database, projectCache),
+      settings,
+      replays: new SqlReplayTable(database),
       tokens: new SqlTokenTable(database),
       tasks: new SqlTaskTable(database),
-      manifests: new SqlManifestTable(database, serverKeys.signingKeyPem),
+      manifests: new SqlManifestTable(database, serverKeys.signingKeyPem, settings),
       legacy: new SqlLegacyExportTable(database),
       serverKeys,
       close: () => database.close(),

@@ -1,5 +1,5 @@
 /**
- * The projects in memory, for the collector, which asks at every request and cannot wait.
+ * The projects and their settings in memory, for the collector, which asks at every request and cannot wait.
  *
  * Fresh by asking, not by time: each call reads SQLite's `data_version`, which changes when any other connection, of this or
  * another process, has committed; then `project_version`, which says whether that commit changed a project; and only then the
@@ -8,8 +8,11 @@
  * Cost: about 3 µs a call while nothing is committed, and one read of all projects after a change.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { PROJECT_COLUMNS } from './catalog-schema.ts';
+import { hourFromInteger } from '../events/hour.ts';
+import { PROJECT_COLUMNS, type ProjectSettingRow } from './catalog-schema.ts';
 import type { Project } from './catalog.ts';
+import { SETTING_COLUMNS, settingChangeOf } from './setting-table.ts';
+import { SettingTimeline, type SettingChange } from './setting-timeline.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { withTranslatedErrors } from './sqlite-errors.ts';
 
@@ -19,10 +22,13 @@ export class ProjectCache {
   readonly #readDataVersion: StatementSync;
   readonly #readProjectVersion: StatementSync;
   readonly #readProjects: StatementSync;
+  readonly #readSettings: StatementSync;
+  readonly #readDeleted: StatementSync;
   #dataVersion: unknown;
   #projectVersion: unknown;
   #byAi: ReadonlyMap<string, Project> = new Map();
   #byUid: ReadonlyMap<string, Project> = new Map();
+  #settings: ReadonlyMap<string, SettingTimeline> = new Map();
 
   constructor(database: SqliteDatabase) {
     const { readerConnection, reader, path } = database;
@@ -33,6 +39,10 @@ export class ProjectCache {
       reader.selectFrom('project_version').select('version').compile().sql,
     );
     this.#readProjects = readerConnection.prepare(reader.selectFrom('project').select(PROJECT_COLUMNS).compile().sql);
+    this.#readSettings = readerConnection.prepare(
+      reader.selectFrom('project_setting').select(SETTING_COLUMNS).orderBy('id').compile().sql,
+    );
+    this.#readDeleted = readerConnection.prepare(reader.selectFrom('project_retention').selectAll().compile().sql);
   }
 
   findByAi(ai: string): Project | undefined {
@@ -43,6 +53,16 @@ export class ProjectCache {
   findByUid(uid: string): Project | undefined {
     this.#refresh();
     return this.#byUid.get(uid);
+  }
+
+  findSettings(ai: string): SettingTimeline | undefined {
+    this.#refresh();
+    return this.#settings.get(ai);
+  }
+
+  /** As `findSettings`, without looking for changes. */
+  knownSettings(ai: string): SettingTimeline | undefined {
+    return this.#settings.get(ai);
   }
 
   #refresh(): void {
@@ -60,6 +80,23 @@ export class ProjectCache {
     const projects = this.#readProjects.all().map((row) => ({ ...row }) as Project);
     this.#byAi = new Map(projects.map((project) => [project.ai, project]));
     this.#byUid = new Map(projects.map((project) => [project.uid, project]));
+    const changes = new Map<string, SettingChange[]>();
+    for (const row of this.#readSettings.all() as unknown as readonly Omit<ProjectSettingRow, 'id'>[]) {
+      const ofProject = changes.get(row.ai) ?? [];
+      changes.set(row.ai, ofProject);
+      ofProject.push(...settingChangeOf(row));
+    }
+    const deleted = new Map(this.#readDeleted.all().map((row) => [String(row.ai), Number(row.deleted_before)]));
+    this.#settings = new Map(
+      projects.map(({ ai, exportEnabledAtMs }) => [
+        ai,
+        new SettingTimeline({
+          exportEnabledAtMs,
+          changes: changes.get(ai) ?? [],
+          deletedBefore: hourFromInteger(deleted.get(ai) ?? 0),
+        }),
+      ]),
+    );
   }
 }
 

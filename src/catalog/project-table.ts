@@ -80,8 +80,8 @@ async function refuseTakenKeys(transaction: CatalogTransaction, { ai, uid }: Pro
   throw new AppError('project_exists', `There is a project with ${key} already.`, { details: { ai: taken.ai } });
 }
 
-/** Every change of the project table must do this, or `ProjectCache` does not see it. */
-async function markProjectsChanged(transaction: CatalogTransaction): Promise<void> {
+/** Every change of what `ProjectCache` holds must do this, or it is not seen. */
+export async function markProjectsChanged(transaction: CatalogTransaction): Promise<void> {
   await transaction
     .updateTable('project_version')
     .set((row) => ({ version: row('version', '+', 1) }))

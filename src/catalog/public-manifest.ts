@@ -58,8 +58,8 @@ export function buildLogEntry({
 
 /** Builds what `contentSha256` covers. The packages must be in order of data type and part. */
 export function buildManifestContent(facts: ManifestFacts, packages: readonly PackageEntry[]): ManifestContent {
-  const { schemaVersion, codec, ledger } = facts;
-  return { schemaVersion, codec, ledger, packages: packages.map(publicPackageOf) };
+  const { schemaVersion, codec, settings, ledger } = facts;
+  return { schemaVersion, codec, ...(settings && { settings }), ledger, packages: packages.map(publicPackageOf) };
 }
 
 function publicPackageOf(entry: PackageEntry): PublicPackage {
@@ -101,8 +101,9 @@ export function findLogFault(entries: readonly PublicLogEntry[], publicKeyPem: s
 
 /** Checks that a manifest says what its log entry has published. */
 export function findContentFault(manifest: PublicManifest): string | undefined {
-  const { packages, schemaVersion, codec, ledger, contentSha256 } = manifest;
-  if (hashCanonical({ schemaVersion, codec, ledger, packages }) === contentSha256) return undefined;
+  const { packages, schemaVersion, codec, settings, ledger, contentSha256 } = manifest;
+  const content = { schemaVersion, codec, ...(settings && { settings }), ledger, packages };
+  if (hashCanonical(content) === contentSha256) return undefined;
   return `Entry ${manifest.seq} of ${manifest.ai} published something else than ${contentSha256}.`;
 }
 

@@ -148,27 +148,26 @@ export class SqlTaskTable implements TaskTable {
     return counts;
   }
 
-  async listUnfinishedBefore(hour: Hour): Promise<readonly { readonly hour: Hour; readonly isFailed: boolean }[]> {
+  async listUnfinishedBefore(
+    hour: Hour,
+  ): Promise<readonly { readonly ai: string; readonly hour: Hour; readonly isFailed: boolean }[]> {
     const rows = await this.#database.reader
       .selectFrom('task')
-      .select(['hour', 'status'])
-      .distinct()
+      .select(['ai', 'hour', 'status'])
       .where('status', 'in', ['pending', 'running', 'failed'])
       .where('hour', '<', hour)
       .execute();
-    const failedOnly = new Map<number, boolean>();
-    for (const row of rows) failedOnly.set(row.hour, (failedOnly.get(row.hour) ?? true) && row.status === 'failed');
-    return [...failedOnly].map(([unfinished, isFailed]) => ({ hour: hourFromInteger(unfinished), isFailed }));
+    return rows.map((row) => ({ ai: row.ai, hour: hourFromInteger(row.hour), isFailed: row.status === 'failed' }));
   }
 
-  async deleteBefore(hour: Hour, kept: readonly Hour[]): Promise<void> {
+  async deleteBefore(hour: Hour, kept: readonly Hour[], ai?: string): Promise<void> {
     await this.#database.write(async (transaction) => {
-      await transaction
-        .deleteFrom('task')
-        .where('ai', 'in', (row) => row.selectFrom('project').select('ai')) // one seek a project instead of reading all rows
-        .where('hour', '<', hour)
-        .where('hour', 'not in', kept)
-        .execute();
+      const deletion = transaction.deleteFrom('task').where('hour', '<', hour).where('hour', 'not in', kept);
+      await (
+        ai === undefined
+          ? deletion.where('ai', 'in', (row) => row.selectFrom('project').select('ai')) // one seek a project instead of reading all rows
+          : deletion.where('ai', '=', ai)
+      ).execute();
     });
   }
 }

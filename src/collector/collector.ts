@@ -19,16 +19,16 @@ import type { HourStore } from '../store/hour-store.ts';
 import { decodeBody, decodePixel, type DecodedBody, type Spend } from '../wire/decode-body.ts';
 import type { WireLimits } from '../wire/wire-limits.ts';
 import { BodyReader } from './body-reader.ts';
-import type { ClientAddresses } from './client-address.ts';
 import type { CollectorMetrics } from './collector-metrics.ts';
 import { allowOrigin, answerPreflight } from './cross-origin.ts';
 import { findEndpoint, rawQueryValue, type Endpoint } from './endpoints.ts';
 import type { IngestLimit } from './ingest-limit.ts';
+import type { ProjectAddresses } from './project-addresses.ts';
 
 export type CollectorOptions = {
   readonly store: HourStore;
   readonly projects: ProjectTable;
-  readonly clientAddresses: ClientAddresses;
+  readonly clientAddresses: ProjectAddresses;
   readonly ingestLimit: IngestLimit;
   readonly wireLimits: WireLimits;
   /** Bytes of all request bodies held at once. */
@@ -157,7 +157,7 @@ export class Collector {
         pathWord,
         elements: decoded.values,
         oversize: decoded.oversize,
-        ip: clientAddresses.find(request.socket.remoteAddress, request.headers),
+        ip: clientAddresses.of(ai).find(request.socket.remoteAddress, request.headers),
         userAgent: userAgentOf(request),
       },
       this.#mapper,

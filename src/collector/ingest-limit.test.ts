@@ -6,7 +6,7 @@ const RATE = 1000;
 
 function openLimit(bytesPerSecond = RATE): { readonly limit: IngestLimit; readonly step: (ms: number) => void } {
   let nowMs = 1_795_469_638_000;
-  const limit = new IngestLimit({ clock: { nowMs: () => nowMs }, bytesPerSecond });
+  const limit = new IngestLimit({ clock: { nowMs: () => nowMs }, bytesPerSecondOf: () => bytesPerSecond });
   return { limit, step: (ms) => (nowMs += ms) };
 }
 
@@ -56,6 +56,23 @@ describe('IngestLimit', () => {
     assert.equal(limit.retryAfterSeconds('a'), 2);
     step(1001);
     assert.equal(limit.retryAfterSeconds('a'), 0);
+  });
+
+  it('follows a project whose limit is changed, and no other', () => {
+    let ofA = RATE;
+    let nowMs = 1_795_469_638_000;
+    const limit = new IngestLimit({
+      clock: { nowMs: () => nowMs },
+      bytesPerSecondOf: (ai) => (ai === 'a' ? ofA : RATE),
+    });
+    for (const ai of ['a', 'b']) limit.charge(ai, 4 * RATE + 9_000);
+    assert.equal(limit.retryAfterSeconds('a'), 10);
+    ofA = 10 * RATE;
+    assert.equal(limit.retryAfterSeconds('a'), 1);
+    assert.equal(limit.retryAfterSeconds('b'), 10);
+    ofA = 0;
+    assert.equal(limit.retryAfterSeconds('a'), 0);
+    nowMs += 1;
   });
 
   it('lets everything in when it is switched off', () => {

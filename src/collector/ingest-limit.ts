@@ -9,8 +9,8 @@ import type { Clock } from '../lib/clock.ts';
 
 export type IngestLimitOptions = {
   readonly clock: Clock;
-  /** Decoded bytes a second and project; 0 switches the limit off. */
-  readonly bytesPerSecond: number;
+  /** Decoded bytes a second of a project; 0 switches its limit off. Asked at every request, so that a change counts at once. */
+  readonly bytesPerSecondOf: (ai: string) => number;
 };
 
 /** How many seconds' worth may come at once. */
@@ -26,20 +26,20 @@ export class IngestLimit {
 
   /** Gives the seconds that a project must wait before it may send; 0 when it may now. */
   retryAfterSeconds(ai: string): number {
-    const { bytesPerSecond } = this.#options;
+    const bytesPerSecond = this.#options.bytesPerSecondOf(ai);
     if (bytesPerSecond === 0) return 0;
-    const { bytes } = this.#bucket(ai);
+    const { bytes } = this.#bucket(ai, bytesPerSecond);
     return bytes > 0 ? 0 : Math.floor(-bytes / bytesPerSecond) + 1; // the bucket must hold something, not just owe nothing
   }
 
   /** Takes the bytes of a request out of the project's bucket. */
   charge(ai: string, decodedBytes: number): void {
-    if (this.#options.bytesPerSecond > 0) this.#bucket(ai).bytes -= decodedBytes;
+    const bytesPerSecond = this.#options.bytesPerSecondOf(ai);
+    if (bytesPerSecond > 0) this.#bucket(ai, bytesPerSecond).bytes -= decodedBytes;
   }
 
-  #bucket(ai: string): { bytes: number; atMs: number } {
-    const { clock, bytesPerSecond } = this.#options;
-    const nowMs = clock.nowMs();
+  #bucket(ai: string, bytesPerSecond: number): { bytes: number; atMs: number } {
+    const nowMs = this.#options.clock.nowMs();
     const full = BURST_SECONDS * bytesPerSecond;
     const bucket = this.#buckets.get(ai);
     if (!bucket) {

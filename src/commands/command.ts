@@ -19,6 +19,8 @@ export type Command = {
   readonly positionals?: string;
   readonly options: readonly OptionName[];
   readonly required?: readonly OptionName[];
+  /** Options that are taken from the command line alone, and have no default here. */
+  readonly argumentsOnly?: readonly OptionName[];
   /** Runs the command. What it throws is told to the user by cli.ts. */
   readonly run: (context: CommandContext) => Promise<void>;
 };

@@ -4,7 +4,9 @@ import type { Command } from './command.ts';
 import { exportRetryCommand } from './export-retry.ts';
 import { importCommand } from './import.ts';
 import { ledgerCommand } from './ledger.ts';
+import { projectHistoryCommand, projectSetCommand } from './project-settings.ts';
 import { projectCreateCommand, projectListCommand, projectShowCommand } from './projects.ts';
+import { rejectedDownloadCommand, rejectedListCommand, rejectedReplayCommand } from './rejected.ts';
 import { restoreCommand } from './restore.ts';
 import { serveCommand } from './serve.ts';
 import { verifyCommand } from './verify.ts';
@@ -14,10 +16,15 @@ export const COMMANDS: readonly Command[] = [
   projectCreateCommand,
   projectListCommand,
   projectShowCommand,
+  projectSetCommand,
+  projectHistoryCommand,
   importCommand,
   ledgerCommand,
   verifyCommand,
   exportRetryCommand,
+  rejectedListCommand,
+  rejectedDownloadCommand,
+  rejectedReplayCommand,
   backupCommand,
   restoreCommand,
 ];

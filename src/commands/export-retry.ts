@@ -3,11 +3,11 @@
  *
  * Works on the catalog alone: a running server looks for such tasks twice a second, and one that starts later finds it.
  */
-import type { Catalog, ExportTask, Project } from '../catalog/catalog.ts';
+import type { Catalog, ExportTask } from '../catalog/catalog.ts';
 import { openExistingCatalog } from '../catalog/data-catalog.ts';
+import type { SettingTimeline } from '../catalog/setting-timeline.ts';
 import { AppError } from '../errors/app-error.ts';
 import { addHours, formatBeijingHour, formatRequestTime, hourEndMs, type Hour } from '../events/hour.ts';
-import { retainedFrom } from '../events/retention.ts';
 import { systemClock, waitFor } from '../lib/clock.ts';
 import type { Command } from './command.ts';
 import { hourOption } from './hour-option.ts';
@@ -28,7 +28,7 @@ export const exportRetryCommand: Command = {
       const project = catalog.projects.findByAi(options.text('ai'));
       if (!project) throw new AppError('unknown_project', `There is no project ${options.text('ai')}.`);
       const task = await readTask(catalog, project.ai, hour);
-      refuseHour(project, hour, options.integer('retention-days'));
+      refuseHour(catalog.settings.of(project.ai), hour, options.integer('retention-days'));
       await refuseFinished(catalog, hour, task);
       await catalog.tasks.restart(project.ai, [hour], systemClock.nowMs());
       printWhatHappens(hour, task, print);
@@ -49,16 +49,19 @@ async function readTask({ tasks }: Catalog, ai: string, hour: Hour): Promise<Exp
 }
 
 /** Refuses an hour that does not exist for the project. @throws AppError retry_refused */
-function refuseHour({ exportEnabledAtMs }: Project, hour: Hour, retentionDays: number): void {
+function refuseHour(settings: SettingTimeline, hour: Hour, defaultDays: number): void {
   const nowMs = systemClock.nowMs();
-  const first = retainedFrom(nowMs, retentionDays);
+  const days = settings.retentionDays(nowMs, defaultDays);
+  const { exportEnabledAtMs } = settings;
   const why =
     hourEndMs(hour) > nowMs
       ? 'has not ended yet'
-      : hourEndMs(hour) <= exportEnabledAtMs
-        ? `ended before export was enabled at ${formatRequestTime(exportEnabledAtMs)} UTC`
-        : hour < first
-          ? `is past retention (${retentionDays} days); what it exported would be deleted at once`
+      : !settings.isExported(hour)
+        ? hourEndMs(hour) <= exportEnabledAtMs
+          ? `ended before export was enabled at ${formatRequestTime(exportEnabledAtMs)} UTC`
+          : 'ended while export was disabled for the project'
+        : hour < settings.keptFrom(nowMs, defaultDays)
+          ? `is past retention (${days} days); what it exported would be deleted at once`
           : undefined;
   if (why !== undefined) throw new AppError('retry_refused', `${nameOf(hour)} ${why}.`);
 }

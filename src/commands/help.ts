@@ -35,18 +35,19 @@ export function commandHelp(command: Command): string {
     command.summary,
     '',
     'Options:',
-    ...command.options.flatMap((name) => optionHelp(name, command.required?.includes(name) ?? false)),
+    ...command.options.flatMap((name) => optionHelp(name, command)),
   ].join('\n');
 }
 
-function optionHelp(name: OptionName, isRequired: boolean): string[] {
+function optionHelp(name: OptionName, { required, argumentsOnly }: Command): string[] {
+  const isArgumentOnly = argumentsOnly?.includes(name) ?? false;
   const spec: OptionSpec = OPTION_TABLE[name];
   const value = spec.type.kind === 'flag' ? '' : ` ${spec.placeholder ?? valueOf(spec)}`;
   const facts = [
-    ...(isRequired ? ['required'] : []),
+    ...(required?.includes(name) ? ['required'] : []),
     ...(spec.unit ? [spec.unit] : []),
-    ...(spec.default ? [`default ${spec.default}`] : []),
-    environmentName(name),
+    ...(spec.default && !isArgumentOnly ? [`default ${spec.default}`] : []),
+    isArgumentOnly ? 'command line only' : environmentName(name),
   ];
   return [`  --${name}${value}`, `      ${spec.description} [${facts.join('; ')}]`];
 }

@@ -72,7 +72,9 @@ function printLedger(manifest: Manifest, print: Print): void {
   );
   print(`Hash ${hash}`);
   for (const line of [...eventLines(facts.ledger), ...rowLines(facts.ledger)]) print(line);
-  if (facts.ledger.imported > 0) print(`\n${facts.ledger.imported} of the events came by import.`);
+  const { imported, replayed = 0 } = facts.ledger;
+  if (imported > 0) print(`\n${imported} of the events came by import.`);
+  if (replayed > 0) print(`\n${replayed} of the events had been rejected before, and were replayed.`);
 }
 
 function eventLines({ events }: Ledger): readonly string[] {

@@ -10,7 +10,11 @@ import type { OptionValues } from '../config/parse-options.ts';
 import { AppError, ConfigurationError } from '../errors/app-error.ts';
 import { systemClock } from '../lib/clock.ts';
 import { openDataCatalog, openExistingCatalog } from '../catalog/data-catalog.ts';
+import { SETTING_NAMES, type SettingName } from '../catalog/project-settings.ts';
+import type { SettingChange, SettingTimeline } from '../catalog/setting-timeline.ts';
+import { formatBeijingHour, hourOf, type Hour } from '../events/hour.ts';
 import type { Command } from './command.ts';
+import { describeChange, formatValue, SETTING_OPTIONS } from './project-settings.ts';
 
 const LETTERS_AND_DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
@@ -56,17 +60,38 @@ export const projectListCommand: Command = {
 
 export const projectShowCommand: Command = {
   words: ['project', 'show'],
-  summary: 'Show one project with its keys.',
+  summary: 'Show one project with its keys and its settings.',
   options: ['data', 'ai', 'json'],
   required: ['ai'],
   run: async ({ options, print }) => {
     const catalog = await openExistingCatalog(options.text('data'), systemClock);
-    const project = catalog.projects.findByAi(options.text('ai'));
+    const ai = options.text('ai');
+    const project = catalog.projects.findByAi(ai);
+    const timeline = catalog.settings.of(ai);
     await catalog.close();
-    if (!project) throw new AppError('unknown_project', `There is no project ${options.text('ai')}.`);
+    if (!project) throw new AppError('unknown_project', `There is no project ${ai}.`);
+    const now = hourOf(systemClock.nowMs());
+    const planned = timeline.plannedAfter(now);
+    if (options.flag('json')) {
+      const settings = Object.fromEntries(SETTING_NAMES.map((name) => [name, ownValue(timeline, name, now) ?? null]));
+      print(JSON.stringify({ ...describe(project), settings, planned: planned.map(describeChange) }, null, 2));
+      return;
+    }
     printProject(project, options, print);
+    print('');
+    for (const name of SETTING_NAMES)
+      print(`${SETTING_OPTIONS[name].padEnd(20)}${formatValue(ownValue(timeline, name, now))}`);
+    for (const { setting, value, fromHour } of planned)
+      print(
+        `${SETTING_OPTIONS[setting].padEnd(20)}${formatValue(value)}, from hour ${formatBeijingHour(fromHour)} (Beijing time) on`,
+      );
   },
 };
+
+/** Gives what the project itself says; the server's options are known to the server alone. */
+function ownValue(timeline: SettingTimeline, name: SettingName, hour: Hour): SettingChange['value'] | undefined {
+  return name === 'export' ? timeline.isExported(hour) : timeline.find(name, hour);
+}
 
 type Description = {
   readonly ai: string;

@@ -30,6 +30,7 @@ export type OptionSpec = {
 const MIB = 1024 * 1024;
 const text = { kind: 'text' } as const;
 const flag = { kind: 'flag' } as const;
+const onOff = { kind: 'choice', choices: ['on', 'off'] } as const;
 const integer = (min: number, max: number) => ({ kind: 'integer', min, max }) as const;
 
 /** The options by their long name. A command may make one of them required. */
@@ -139,6 +140,39 @@ export const OPTION_TABLE = {
     type: { kind: 'choice', choices: ['debug', 'info', 'warn', 'error', 'silent'] },
     default: 'info',
     description: 'Least level that is logged (JSON lines on standard error).',
+  },
+
+  export: { type: onOff, description: "Whether the project's hours can be exported." },
+  from: {
+    type: { kind: 'instant' },
+    placeholder: 'ISO8601',
+    description: 'The change is in force from the hour that begins at or after this instant. Default: the next hour.',
+  },
+  'gzip-level': {
+    type: integer(1, 9),
+    description: 'Level of the compressor. 1 to 3: of ISA-L where it is used; 4 to 9: always of zlib.',
+  },
+  'extended-columns': {
+    type: onOff,
+    description: 'Whether the tables of ads have the columns OAID and clickUrl behind the documented ones.',
+  },
+  'line-breaks': {
+    type: { kind: 'choice', choices: ['keep', 'blank'] },
+    description: 'What becomes of line breaks inside values: kept, or each one blank.',
+  },
+  'legacy-export': { type: onOff, description: 'Whether packages of the 1.0 API are made with every hour.' },
+  reset: {
+    type: { kind: 'list' },
+    placeholder: 'SETTING,…',
+    default: '',
+    description: "Settings that are the server's own again, such as retention-days.",
+  },
+  'at-once': { type: flag, description: 'Limits and proxies are in force at once, and not from the next hour.' },
+  by: { type: text, placeholder: 'NAME', description: 'Who makes the change. Default: the user of this machine.' },
+  file: {
+    type: text,
+    placeholder: 'FILE',
+    description: 'Rejected events as they were downloaded, edited, in the place of those of an hour.',
   },
 
   name: { type: text, placeholder: 'NAME', description: 'Name of the project.' },

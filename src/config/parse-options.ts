@@ -24,11 +24,17 @@ export class OptionValues {
   optionalText(name: OptionName): string | undefined {
     return this.#values.get(name) as string | undefined;
   }
+  optionalInteger(name: OptionName): number | undefined {
+    return this.#values.get(name) as number | undefined;
+  }
   integer(name: OptionName): number {
     return this.#required(name) as number;
   }
   flag(name: OptionName): boolean {
     return this.#values.get(name) === true;
+  }
+  optionalList(name: OptionName): readonly string[] | undefined {
+    return this.#values.get(name) as readonly string[] | undefined;
   }
   list(name: OptionName): readonly string[] {
     return this.#required(name) as readonly string[];
@@ -60,6 +66,8 @@ export function parseOptions(
   command: {
     readonly options: readonly OptionName[];
     readonly required: readonly OptionName[];
+    /** Read from the arguments alone, without a default: what the environment says is meant for the server. */
+    readonly argumentsOnly?: readonly OptionName[];
     readonly takesPositionals: boolean;
   },
 ): ParsedOptions {
@@ -69,7 +77,8 @@ export function parseOptions(
   const values = new Map<OptionName, unknown>();
   for (const name of command.options) {
     const spec: OptionSpec = OPTION_TABLE[name];
-    const text = given.get(name) ?? environment[environmentName(name)] ?? spec.default;
+    const isArgumentOnly = command.argumentsOnly?.includes(name) ?? false;
+    const text = given.get(name) ?? (isArgumentOnly ? undefined : (environment[environmentName(name)] ?? spec.default));
     if (text === undefined || (text === '' && spec.type.kind !== 'list')) {
       if (command.required.includes(name)) faults.push(`--${name} ${spec.placeholder ?? ''} is missing.`);
       continue;

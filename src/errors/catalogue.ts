@@ -18,6 +18,10 @@ export const ERROR_CATALOGUE = {
     status: 404,
     advice: 'Ask for an hour that is FINISHED and kept; the export call says how far an hour is.',
   },
+  hour_unreadable: {
+    status: 404,
+    advice: 'Ask for an hour that has ended and is within retention; Retry-After says when another can be read.',
+  },
   method_not_allowed: { status: 405, advice: 'Use the method that docs/api.md gives for this path.' },
   package_gone: { status: 410, advice: 'The package was removed by retention or erasure; ask the export call again.' },
   too_large: { status: 413, advice: 'Send smaller batches; docs/configuration.md has the limits.' },
@@ -46,6 +50,11 @@ export const ERROR_CATALOGUE = {
   backup_failed: { status: 500, advice: 'Mend what the message names, and begin again; nothing is left of this try.' },
   backup_invalid: { status: 500, advice: 'Use another backup; this one did not end, or was changed afterwards.' },
   import_invalid: { status: 400, advice: 'Correct the named line; nothing of this import was taken.' },
+  replay_invalid: {
+    status: 400,
+    advice: 'Correct the named line and run the command again; what it had sent is not sent twice.',
+  },
+  replay_refused: { status: 409, advice: 'Do what the message names first; nothing was sent.' },
   // What the disk held
   store_corrupt: {
     status: 500,

@@ -197,9 +197,7 @@ export function isDataType(text: string): text is DataType {
   return Object.hasOwn(COLUMNS, text);
 }
 
-/** Gives the header line of a data type's packages, with its line end. */
-export function headerLine(dataType: DataType): string {
-  return `${columnsOf(dataType)
-    .map((column) => column.name)
-    .join(',')}\n`;
+/** Gives the header line of a data type's packages, with its line end. Default: the documented columns. */
+export function headerLine(dataType: DataType, columns: readonly Column[] = columnsOf(dataType)): string {
+  return `${columns.map((column) => column.name).join(',')}\n`;
 }

@@ -32,9 +32,9 @@ export type IgnoredType = (typeof IGNORED_TYPES)[number];
 
 /**
  * Under what name the ledger counts an event: its data type, its ignored type, or `unknown` where `t` cannot be read. `import`
- * counts once more, beside the others, the events that came by import.
+ * counts once more, beside the others, the events that came by import, and `replay` those that had been rejected before.
  */
-export type LedgerLine = DataType | IgnoredType | 'unknown' | 'import';
+export type LedgerLine = DataType | IgnoredType | 'unknown' | 'import' | 'replay';
 
 /** The ledger lines' codes on disk; never changed. Data types keep the code of their place, ignored types begin at 32. */
 export const LEDGER_CODES: ReadonlyMap<LedgerLine, number> = new Map<LedgerLine, number>([
@@ -42,6 +42,7 @@ export const LEDGER_CODES: ReadonlyMap<LedgerLine, number> = new Map<LedgerLine,
   ...DATA_TYPES.map((dataType, place): [LedgerLine, number] => [dataType, place + 1]),
   ...IGNORED_TYPES.map((ignored, place): [LedgerLine, number] => [ignored, place + 32]),
   ['import', 64],
+  ['replay', 65],
 ]);
 
 /** Finds the data type that an event of this type makes rows of; undefined when it makes none. */

@@ -5,11 +5,14 @@
  * block of each run, two batches and one compressor, whatever the hour holds.
  */
 import type { Ledger, PackageEntry } from '../catalog/catalog.ts';
+import type { LineBreaks } from '../catalog/project-settings.ts';
 import { ROW_FLAGS } from '../events/event-row.ts';
 import { DATA_TYPES, type DataType } from '../events/data-types.ts';
+import { extendedColumnsOf } from '../events/extended-columns.ts';
 import type { Hour } from '../events/hour.ts';
 import type { PackageCreator } from '../packages/package-store.ts';
 import type { HourReader, RowBatch } from '../store/hour-store.ts';
+import { blankLineBreaks } from './blank-line-breaks.ts';
 import { distinctRows } from './distinct-rows.ts';
 import { buildLedger, checkLedger, countRejected, type DataTypeCount } from './ledger.ts';
 import type { GzipCodec } from './gzip/gzip-codec.ts';
@@ -23,6 +26,10 @@ export type ExportHourOptions = {
   readonly hour: Hour;
   readonly revision: number;
   readonly maxPackageBytes: number;
+  /** Default: false. */
+  readonly extendedColumns?: boolean;
+  /** Default: keep. */
+  readonly lineBreaks?: LineBreaks;
 };
 
 export type ExportedHour = {
@@ -52,14 +59,14 @@ export async function exportHour(options: ExportHourOptions): Promise<ExportedHo
 }
 
 async function exportDataType(
-  { reader, store, codec, ai, hour, revision, maxPackageBytes }: ExportHourOptions,
+  { reader, store, codec, ai, hour, revision, maxPackageBytes, extendedColumns = false, lineBreaks }: ExportHourOptions,
   dataType: DataType,
 ): Promise<{ readonly packages: readonly PackageEntry[]; readonly count: DataTypeCount }> {
   let rows = 0;
   let events = 0;
   let exported = 0;
   function* counted(): Generator<RowBatch> {
-    for (const batch of reader.readSorted(hour, ai, dataType)) {
+    for (const batch of reader.readSorted(hour, ai, dataType, extendedColumns ? extendedColumnsOf(dataType) : [])) {
       for (const flags of batch.flags) {
         if (flags & ROW_FLAGS.published) continue;
         rows += 1;
@@ -68,10 +75,11 @@ async function exportDataType(
       yield batch;
     }
   }
-  const writer = new PackageWriter({ codec, store, ai, dataType, hour, revision, maxPackageBytes });
+  const writer = new PackageWriter({ codec, store, ai, dataType, hour, revision, maxPackageBytes, extendedColumns });
+  const batches = lineBreaks === 'blank' ? blankLineBreaks(counted()) : counted();
   try {
     // Of a page sent again the last counts: it has the login user that the first did not know yet.
-    for (const { batch, from, until } of distinctRows(counted(), dataType === 'page' ? 'last' : 'first')) {
+    for (const { batch, from, until } of distinctRows(batches, dataType === 'page' ? 'last' : 'first')) {
       await writer.write(batch.lines, batch.lineEnds, from, until);
       exported += until - from;
     }

@@ -1,4 +1,5 @@
 /** The export job as data that can go to a worker thread, and what the thread does with it. */
+import type { PackageSettings } from '../catalog/project-settings.ts';
 import type { Hour } from '../events/hour.ts';
 import { LocalPackageStore } from '../packages/local-package-store.ts';
 import { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
@@ -18,7 +19,7 @@ export type ExportHourJob = {
   readonly ai: string;
   readonly hour: Hour;
   readonly revision: number;
-  readonly maxPackageBytes: number;
+  readonly settings: PackageSettings;
 };
 
 export interface ExportJobs {
@@ -42,13 +43,17 @@ export type ExportJobResult = ExportedHour & { readonly warnings: readonly strin
 
 /** Runs export jobs in the calling thread. Opens each codec once, because ISA-L is tested whenever it is opened. */
 export class ExportJobsInPlace implements ExportJobs, LegacyJobs {
-  readonly #codecs = new Map<GzipCodecChoice, Promise<GzipCodec>>();
+  readonly #codecs = new Map<string, Promise<GzipCodec>>();
 
   async exportHour(job: ExportHourJob): Promise<ExportJobResult> {
     const warnings = new Set<string>();
+    const { packageBytes, gzipLevel, extendedColumns, lineBreaks } = job.settings;
     const exported = await exportHour({
       ...job,
-      codec: await this.#codec(job.gzip),
+      maxPackageBytes: packageBytes,
+      extendedColumns,
+      lineBreaks,
+      codec: await this.#codec(job.gzip, gzipLevel),
       reader: new HourLogReader(job.storeRoot, (message) => warnings.add(message)),
       store: await LocalPackageStore.open(job.packagesRoot),
     });
@@ -56,13 +61,20 @@ export class ExportJobsInPlace implements ExportJobs, LegacyJobs {
   }
 
   async makeLegacyHour(job: LegacyHourJob): Promise<readonly PackageEntry<LegacyTable>[]> {
-    const store = await LocalPackageStore.open(job.packagesRoot);
-    return makeLegacyHour({ ...job, codec: await this.#codec(job.gzip), store, spillFolder: job.packagesRoot });
+    const { gzip, packagesRoot, settings } = job;
+    return makeLegacyHour({
+      ...job,
+      codec: await this.#codec(gzip, settings.gzipLevel),
+      store: await LocalPackageStore.open(packagesRoot),
+      maxPackageBytes: settings.packageBytes,
+      spillFolder: packagesRoot,
+    });
   }
 
-  #codec(choice: GzipCodecChoice): Promise<GzipCodec> {
-    const codec = this.#codecs.get(choice) ?? openGzipCodec({ choice }).then((opened) => opened.codec);
-    this.#codecs.set(choice, codec);
+  #codec(choice: GzipCodecChoice, level: number): Promise<GzipCodec> {
+    const name = `${choice} ${level}`;
+    const codec = this.#codecs.get(name) ?? openGzipCodec({ choice, level }).then((opened) => opened.codec);
+    this.#codecs.set(name, codec);
     return codec;
   }
 }

@@ -7,7 +7,6 @@
 import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.ts';
 import { hourEndMs, hourOf, type Hour } from '../events/hour.ts';
-import { retainedFrom } from '../events/retention.ts';
 import type { RetentionSweep } from './retention-sweep.ts';
 import { waitFor, type Clock } from '../lib/clock.ts';
 import { describeFault } from '../lib/system-error.ts';
@@ -64,11 +63,13 @@ export class HourScheduler {
     if (store.sealedUntil < now) await store.seal(now);
     const until = store.sealedUntil;
     let made = 0;
-    for (const { ai, exportEnabledAtMs } of await catalog.projects.list()) {
+    for (const { ai } of await catalog.projects.list()) {
       const ensured = this.#ensuredUntil.get(ai);
       if (ensured !== undefined && ensured >= until) continue;
-      const from = Math.max(hourOf(exportEnabledAtMs), retainedFrom(nowMs, retentionDays), ensured ?? 0) as Hour;
-      if (from < until) made += await catalog.tasks.ensure(ai, { from, until }, nowMs);
+      const settings = catalog.settings.of(ai);
+      const from = Math.max(settings.keptFrom(nowMs, retentionDays), ensured ?? 0) as Hour;
+      for (const hours of settings.exportedRanges({ from, until }))
+        made += await catalog.tasks.ensure(ai, hours, nowMs);
       this.#ensuredUntil.set(ai, until);
     }
     if (made > 0) onTasks();

@@ -40,7 +40,10 @@ export function buildLedger(
 ): Ledger {
   const received = new Map(receipts.map((receipt) => [receipt.line, receipt]));
   const lines = [...LEDGER_CODES.keys()].filter(
-    (line) => line !== 'import' && (received.has(line) || rejected.has(line) || counted.has(line as DataType)),
+    (line) =>
+      line !== 'import' &&
+      line !== 'replay' &&
+      (received.has(line) || rejected.has(line) || counted.has(line as DataType)),
   );
   const rowTypes = DATA_TYPES.filter((dataType) => counted.has(dataType) || (received.get(dataType)?.rows ?? 0) > 0);
   return {
@@ -62,6 +65,7 @@ export function buildLedger(
       }),
     ),
     imported: received.get('import')?.received ?? 0,
+    ...(received.has('replay') && { replayed: received.get('replay')!.received }),
   };
 }
 

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { PublicPackage } from '../catalog/manifest-schema.ts';
+import { headerLine } from '../events/data-types.ts';
 import { findPackageFaults } from './package-check.ts';
 
 const CSV = 'a,b\n1,"x\ny"\n2,""\n';
@@ -65,5 +66,25 @@ describe('findPackageFaults', () => {
   test('throws what reading throws', async () => {
     const fail = () => Promise.reject(Object.assign(new Error('i/o error'), { code: 'EIO' }));
     await assert.rejects(findPackageFaults(fail, entryOf(gzipSync(CSV))), { code: 'EIO' });
+  });
+
+  test('holds the CSV to what the manifest says of its columns and line breaks', async () => {
+    const faultsOf = (csv: string, extendedColumns: boolean, lineBreaks: 'keep' | 'blank') => {
+      const gzip = gzipSync(csv);
+      const entry = { ...entryOf(gzip, csv, 1), dataType: 'ads_track_activation' } as const;
+      const open = () => Promise.resolve(Readable.from([gzip]));
+      return findPackageFaults(open, entry, { extendedColumns, lineBreaks });
+    };
+    const header = headerLine('ads_track_activation');
+    const extended = header.replace('\n', ',OAID\n');
+    assert.deepEqual(await faultsOf(`${header}a\n`, false, 'blank'), []);
+    assert.deepEqual(await faultsOf(`${extended}a\n`, true, 'keep'), []);
+    assert.deepEqual(await faultsOf(`${header}a\n`, true, 'keep'), ['its header line is another']);
+    assert.deepEqual(await faultsOf(`${extended}a\n`, false, 'keep'), ['its header line is another']);
+    assert.deepEqual(await faultsOf(`${header}"a\nb"\n`, false, 'keep'), []);
+    for (const broken of ['\n', '\r'])
+      assert.deepEqual(await faultsOf(`${header}"a${broken}b"\n`, false, 'blank'), [
+        'it has line breaks inside values',
+      ]);
   });
 });

@@ -10,7 +10,16 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { PublicPackage } from '../catalog/manifest-schema.ts';
+import type { PackageSettings } from '../catalog/project-settings.ts';
 import { CsvRowCounter } from '../events/csv-row-counter.ts';
+import { headerLine } from '../events/data-types.ts';
+import { exportedColumnsOf } from '../events/extended-columns.ts';
+
+/** What a package's manifest says of how it was made; without it the form of its CSV is not checked. */
+export type CheckedSettings = Pick<PackageSettings, 'extendedColumns' | 'lineBreaks'>;
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 
 /** Opens the file from its beginning; called once for each reading. */
 export type OpenFile = () => Promise<Readable>;
@@ -19,9 +28,13 @@ export type OpenFile = () => Promise<Readable>;
 export type PackageFacts = Pick<PublicPackage, 'rows' | 'bytes' | 'md5' | 'sha256' | 'csvSha256'>;
 
 /** Finds what is wrong with a package; each entry is a part of a sentence. None when it is whole. @throws what reading throws */
-export async function findPackageFaults(openFile: OpenFile, expected: PackageFacts): Promise<readonly string[]> {
+export async function findPackageFaults(
+  openFile: OpenFile,
+  expected: PackageFacts,
+  settings?: CheckedSettings,
+): Promise<readonly string[]> {
   const faults = await findFileFaults(openFile, expected);
-  return faults.length > 0 ? faults : findCsvFaults(openFile, expected);
+  return faults.length > 0 ? faults : findCsvFaults(openFile, expected, settings);
 }
 
 async function findFileFaults(openFile: OpenFile, expected: PackageFacts): Promise<readonly string[]> {
@@ -40,14 +53,26 @@ async function findFileFaults(openFile: OpenFile, expected: PackageFacts): Promi
   ]);
 }
 
-async function findCsvFaults(openFile: OpenFile, expected: PackageFacts): Promise<readonly string[]> {
+async function findCsvFaults(
+  openFile: OpenFile,
+  expected: PackageFacts,
+  settings: CheckedSettings | undefined,
+): Promise<readonly string[]> {
   const csvSha256 = createHash('sha256');
   const counter = new CsvRowCounter();
+  const { dataType } = expected;
+  const header = settings && Buffer.from(headerLine(dataType, exportedColumnsOf(dataType, settings.extendedColumns)));
+  const isBlanked = settings?.lineBreaks === 'blank';
+  let head = Buffer.alloc(0);
+  let breaks = 0;
   try {
     await pipeline(await openFile(), createGunzip(), async (csv: AsyncIterable<Buffer>) => {
       for await (const chunk of csv) {
         csvSha256.update(chunk);
         counter.add(chunk);
+        if (header && head.length < header.length)
+          head = Buffer.concat([head, chunk.subarray(0, header.length - head.length)]);
+        if (isBlanked) breaks += countOf(chunk, LINE_FEED) + countOf(chunk, CARRIAGE_RETURN);
       }
     });
   } catch (error) {
@@ -60,7 +85,15 @@ async function findCsvFaults(openFile: OpenFile, expected: PackageFacts): Promis
       ['it has', counter.rows - 1, expected.rows, 'rows'],
     ]),
     ...(counter.isWhole ? [] : ['its last row is not whole']),
+    ...(!header || head.equals(header) ? [] : ['its header line is another']),
+    ...(isBlanked && breaks !== counter.rows ? ['it has line breaks inside values'] : []),
   ];
+}
+
+function countOf(bytes: Buffer, byte: number): number {
+  let count = 0;
+  for (let at = bytes.indexOf(byte); at >= 0; at = bytes.indexOf(byte, at + 1)) count += 1;
+  return count;
 }
 
 type Comparison = readonly [what: string, found: string | number, expected: string | number, unit?: string];

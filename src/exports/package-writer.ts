@@ -18,6 +18,7 @@
 import type { PackageEntry } from '../catalog/catalog.ts';
 import { headerLine } from '../events/data-types.ts';
 import type { DataType } from '../events/data-types.ts';
+import { exportedColumnsOf } from '../events/extended-columns.ts';
 import { legacyHeaderLine, type LegacyTable } from '../events/legacy-tables.ts';
 import type { Hour } from '../events/hour.ts';
 import type { PackageCreator } from '../packages/package-store.ts';
@@ -45,6 +46,8 @@ export type PackageWriterOptions<Table extends PackagedTable = PackagedTable> = 
   readonly revision: number;
   /** Default: 64 MiB. */
   readonly maxPackageBytes?: number;
+  /** Whether the lines have the extended columns. Default: false. */
+  readonly extendedColumns?: boolean;
 };
 
 export class PackageWriter<Table extends PackagedTable = PackagedTable> {
@@ -70,7 +73,11 @@ export class PackageWriter<Table extends PackagedTable = PackagedTable> {
     this.#store = options.store;
     this.#set = { ai, api, dataType, hour, revision, codecName: codec.name };
     this.#dataType = dataType;
-    this.#header = Buffer.from(options.api ? legacyHeaderLine(options.dataType) : headerLine(options.dataType));
+    this.#header = Buffer.from(
+      options.api
+        ? legacyHeaderLine(options.dataType)
+        : headerLine(options.dataType, exportedColumnsOf(options.dataType, options.extendedColumns ?? false)),
+    );
     this.#maxPackageBytes = options.maxPackageBytes ?? MAX_PACKAGE_BYTES;
   }
 

@@ -8,6 +8,7 @@ import {
   openWithProject,
   publishHour,
   samplePackage,
+  sampleProject,
 } from '../catalog/catalog.test-helper.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { addHours, HOUR_MS, type Hour } from '../events/hour.ts';
@@ -26,6 +27,8 @@ type Sweeping = {
   readonly clock: FakeClock;
   /** The hours that the store was told to keep, once for each sweep. */
   readonly kept: ReadonlySet<Hour>[];
+  /** Before which hour rows were to go, once for each sweep. */
+  readonly dropped: Hour[];
   /** Whether the hour's manifest was still there, at each deletion of packages. */
   readonly manifestsAtDeletion: boolean[];
   monotonicMs: number;
@@ -37,12 +40,15 @@ async function openSweep(t: TestContext, doubtMs = 0): Promise<Sweeping> {
   const clock = new FakeClock(NEW_YEAR_MS);
   const kept: ReadonlySet<Hour>[] = [];
   const manifestsAtDeletion: boolean[] = [];
-  const store = { dropBefore: (_hour: Hour, hours: ReadonlySet<Hour>) => Promise.resolve(void kept.push(hours)) };
+  const dropped: Hour[] = [];
+  const store = {
+    dropBefore: (hour: Hour, hours: ReadonlySet<Hour>) => Promise.resolve(void (dropped.push(hour), kept.push(hours))),
+  };
   const packages = {
     deleteBefore: async () =>
       void manifestsAtDeletion.push((await catalog.manifests.newest(ai, NEW_YEAR)) !== undefined),
   };
-  const sweeping: Omit<Sweeping, 'sweep'> = { catalog, ai, clock, kept, manifestsAtDeletion, monotonicMs: 0 };
+  const sweeping: Omit<Sweeping, 'sweep'> = { catalog, ai, clock, kept, dropped, manifestsAtDeletion, monotonicMs: 0 };
   const sweep = new RetentionSweep({
     catalog,
     store: store as unknown as HourStore,
@@ -89,6 +95,34 @@ describe('RetentionSweep', () => {
     clock.set(NEW_YEAR_MS + (RETENTION_DAYS + 1) * DAY_MS);
     await sweep.sweep();
     assert.deepEqual(manifestsAtDeletion, [true, false]);
+  });
+
+  it('goes by the retention of each project, and keeps rows as long as the longest', async (t) => {
+    const { sweep, catalog, ai, clock, dropped } = await openSweep(t);
+    const long = sampleProject({ ai: 'long', uid: 'Long1234' });
+    await catalog.projects.create(long);
+    const change = { values: { retentionDays: 10 }, fromHour: NEW_YEAR, nowMs: NEW_YEAR_MS, by: 'ada' };
+    await catalog.settings.change(long.ai, change);
+    for (const each of [ai, long.ai]) await publishHour(catalog, each, NEW_YEAR, [samplePackage('page', 0)]);
+    clock.set(NEW_YEAR_MS + (RETENTION_DAYS + 1) * DAY_MS);
+    await sweep.sweep();
+    assert.equal(await catalog.manifests.newest(ai, NEW_YEAR), undefined);
+    assert.ok(await catalog.manifests.newest(long.ai, NEW_YEAR));
+    assert.ok(dropped[0]! <= NEW_YEAR, 'the rows of both lie in the same files');
+    clock.set(NEW_YEAR_MS + 12 * DAY_MS);
+    await sweep.sweep();
+    assert.equal(await catalog.manifests.newest(long.ai, NEW_YEAR), undefined);
+    assert.ok(dropped[1]! > NEW_YEAR);
+  });
+
+  it('brings nothing back when the retention becomes longer', async (t) => {
+    const { sweep, catalog, ai, clock } = await openSweep(t);
+    clock.set(NEW_YEAR_MS + 5 * DAY_MS);
+    await sweep.sweep();
+    const deletedBefore = catalog.settings.of(ai).keptFrom(clock.nowMs(), RETENTION_DAYS);
+    const change = { values: { retentionDays: 30 }, fromHour: NEW_YEAR, nowMs: clock.nowMs(), by: 'ada' };
+    await catalog.settings.change(ai, change);
+    assert.equal(catalog.settings.of(ai).keptFrom(clock.nowMs(), RETENTION_DAYS), deletedBefore);
   });
 
   it('does not follow a clock that jumps ahead until it has said so for the time of doubt', async (t) => {

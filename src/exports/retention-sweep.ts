@@ -1,13 +1,16 @@
 /**
  * Deletes what is past retention: manifests and packages, rows, tasks. The publication log stays.
  *
+ * Each project has its own retention. Manifests, packages and tasks go with it; the rows of all projects lie in the same files, so
+ * they go with the longest. What is deleted is remembered first, because a retention that is made longer brings nothing back.
+ *
  * The API says NOT_EXISTS for such hours by the clock alone, so nothing depends on when this runs. An hour whose export is still
  * to be done keeps its rows; one that failed for good keeps them for as long again, for a person to act, and is then given up.
  * Every step may be done twice, so a crash between any two is mended by the next sweep. Downloads that run go on.
  */
 import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.ts';
-import { addHours, formatBeijingHour, HOURS_PER_DAY, type Hour } from '../events/hour.ts';
+import { addHours, beijingDayOf, formatBeijingHour, hourOf, HOURS_PER_DAY, type Hour } from '../events/hour.ts';
 import { retainedFrom } from '../events/retention.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { PackageStore } from '../packages/package-store.ts';
@@ -28,6 +31,8 @@ export type RetentionSweepOptions = {
 export class RetentionSweep {
   readonly #options: RetentionSweepOptions;
   #sweptAt: Hour | undefined;
+  /** Up to where projects are swept for good, so that an hour in which nothing expired asks little of the catalog. */
+  readonly #sweptUntil = new Map<string, Hour>();
   #limit: Hour | undefined;
   /** A limit far ahead of the last one, and since when the clock has said so, on the monotonic clock. */
   #doubted: { readonly limit: Hour; readonly sinceMs: number } | undefined;
@@ -38,8 +43,8 @@ export class RetentionSweep {
 
   /** Sweeps if no sweep was done in this hour yet, and if the clock can be believed. */
   async sweepOnce(now: Hour): Promise<void> {
-    const { clock, retentionDays } = this.#options;
-    if (this.#sweptAt === now || !this.#isCredible(retainedFrom(clock.nowMs(), retentionDays))) return;
+    const today = beijingDayOf(hourOf(this.#options.clock.nowMs())).from; // limits are as credible as the day they follow from
+    if (this.#sweptAt === now || !this.#isCredible(today)) return;
     await this.sweep();
     this.#sweptAt = now;
   }
@@ -63,20 +68,47 @@ export class RetentionSweep {
 
   /** Deletes what is past retention now. */
   async sweep(): Promise<void> {
-    const { catalog, store, packages, clock, logger, retentionDays } = this.#options;
-    const limit = retainedFrom(clock.nowMs(), retentionDays);
-    const givenUp = retainedFrom(clock.nowMs(), 2 * retentionDays);
+    const { catalog, store, clock, retentionDays } = this.#options;
+    const nowMs = clock.nowMs();
+    const unfinished = Map.groupBy(await catalog.tasks.listUnfinishedBefore(hourOf(nowMs)), ({ ai }) => ai);
+    const limits: Hour[] = [];
     const kept: Hour[] = [];
-    for (const { hour, isFailed } of await catalog.tasks.listUnfinishedBefore(limit)) {
+    for (const { ai } of await catalog.projects.list()) {
+      const limit = catalog.settings.of(ai).keptFrom(nowMs, retentionDays);
+      limits.push(limit);
+      kept.push(...(await this.#sweepProject({ ai, limit, nowMs, unfinished: unfinished.get(ai) ?? [] })));
+    }
+    const oldest = limits.length === 0 ? retainedFrom(nowMs, retentionDays) : (Math.min(...limits) as Hour);
+    await store.dropBefore(oldest, new Set(kept.flatMap((hour) => [hour, addHours(hour, -1)])));
+  }
+
+  /** Deletes what of a project is past its retention, but for its rows. Returns the hours whose rows must stay all the same. */
+  async #sweepProject({ ai, limit, nowMs, unfinished }: SweptProject): Promise<readonly Hour[]> {
+    const { catalog, packages, logger, retentionDays } = this.#options;
+    if (this.#sweptUntil.get(ai) === limit) return [];
+    const givenUp = retainedFrom(nowMs, 2 * catalog.settings.of(ai).retentionDays(nowMs, retentionDays));
+    const kept: Hour[] = [];
+    for (const { hour, isFailed } of unfinished.filter((task) => task.hour < limit)) {
       if (isFailed && hour < givenUp)
-        logger.error({ hour: formatBeijingHour(hour) }, 'An hour that could never be exported is deleted.');
+        logger.error({ ai, hour: formatBeijingHour(hour) }, 'An hour that could never be exported is deleted.');
       else kept.push(hour);
     }
+    await catalog.settings.markDeletedBefore(ai, limit);
     // The manifest first, so that no link is given to a package that is going; then the bytes.
-    await catalog.manifests.deletePackagesBefore(limit);
-    await catalog.legacy.deleteBefore(limit);
-    await packages.deleteBefore(limit);
-    await store.dropBefore(limit, new Set(kept.flatMap((hour) => [hour, addHours(hour, -1)])));
-    await catalog.tasks.deleteBefore(limit, kept);
+    await catalog.manifests.deletePackagesBefore(limit, ai);
+    await catalog.legacy.deleteBefore(ai, limit);
+    await packages.deleteBefore(ai, limit);
+    await catalog.tasks.deleteBefore(limit, kept, ai);
+    await catalog.replays.deleteBefore(ai, limit);
+    if (kept.length === 0) this.#sweptUntil.set(ai, limit);
+    return kept;
   }
 }
+
+type SweptProject = {
+  readonly ai: string;
+  /** The first hour that is kept. */
+  readonly limit: Hour;
+  readonly nowMs: number;
+  readonly unfinished: readonly { readonly hour: Hour; readonly isFailed: boolean }[];
+};

@@ -10,7 +10,7 @@ import { EXPORT_LEASE_MS, TaskRunner, type TaskRunnerOptions } from './task-runn
 
 /** A store with nothing to prepare. */
 const STORE = { prepare: () => Promise.resolve() } as unknown as HourStore;
-const JOB = { storeRoot: '', packagesRoot: '', gzip: 'zlib', maxPackageBytes: 1 } as const;
+const JOB = { storeRoot: '', packagesRoot: '', gzip: 'zlib' } as const;
 
 type Runner = { readonly runner: TaskRunner; readonly catalog: Catalog; task(): Promise<ExportTask> };
 
@@ -29,6 +29,7 @@ async function openRunner(
     clock: { nowMs: () => NEW_YEAR_MS },
     logger: pino({ level: 'silent' }),
     job: JOB,
+    packageBytes: 1,
     maxAttempts,
     concurrency: 1,
     stopWaitMs,

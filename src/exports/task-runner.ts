@@ -22,7 +22,9 @@ export type TaskRunnerOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   /** What every export job of this runner has in common. */
-  readonly job: Pick<ExportHourJob, 'storeRoot' | 'packagesRoot' | 'gzip' | 'maxPackageBytes'>;
+  readonly job: Pick<ExportHourJob, 'storeRoot' | 'packagesRoot' | 'gzip'>;
+  /** Largest package of a project that has no setting of its own. */
+  readonly packageBytes: number;
   /** Tries before a task fails for good. */
   readonly maxAttempts: number;
   /** Tasks worked on at once. */
@@ -138,14 +140,18 @@ export class TaskRunner {
   }
 
   async #export(task: ClaimedTask, abandoning: AbortSignal | undefined): Promise<Manifest | undefined> {
-    const { catalog, store, jobs, clock, job, logger } = this.#options;
+    const { catalog, store, jobs, clock, job, logger, packageBytes } = this.#options;
     const { ai, hour } = task;
+    const settings = catalog.settings.of(ai).packageSettings(hour, { packageBytes });
     await untilAborted(store.prepare(hour), abandoning);
     const revision = await catalog.manifests.nextRevision(ai, hour);
-    const { packages, ledger, codec, warnings } = await jobs.exportHour({ ...job, ai, hour, revision }, abandoning);
+    const { packages, ledger, codec, warnings } = await jobs.exportHour(
+      { ...job, ai, hour, revision, settings },
+      abandoning,
+    );
     const manifest = await catalog.manifests.publish(task, {
       revision,
-      facts: { schemaVersion: 1, codec, ledger },
+      facts: { schemaVersion: 2, codec, settings, ledger },
       packages,
       nowMs: clock.nowMs(),
     });

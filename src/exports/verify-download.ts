@@ -93,7 +93,7 @@ function listPackages(manifests: readonly PublicManifest[]): ReadonlyMap<string,
 }
 
 async function verifyFile(path: string, { entry, manifest }: Listed, findings: Findings): Promise<void> {
-  const faults = await findPackageFaults(() => Promise.resolve(createReadStream(path)), entry).catch(
+  const faults = await findPackageFaults(() => Promise.resolve(createReadStream(path)), entry, manifest.settings).catch(
     (error: unknown) => [`it cannot be read (${String(error)})`],
   );
   if (faults.length > 0) findings.fault(`${nameOf(manifest)}: ${path}: ${faults.join('; ')}.`);

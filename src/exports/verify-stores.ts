@@ -131,15 +131,19 @@ async function verifyManifest(
 
 async function findStoredFaults(
   { catalog, packages }: VerifyStoresOptions,
-  { ai, hour, revision }: Manifest,
+  { ai, hour, revision, facts }: Manifest,
   entry: PackageEntry,
 ): Promise<readonly string[]> {
   try {
-    return await findPackageFaults(async () => {
-      const opened = await packages.open(entry.key);
-      if (!opened) throw new MissingPackageError();
-      return opened.stream({ from: 0, until: opened.bytes });
-    }, entry);
+    return await findPackageFaults(
+      async () => {
+        const opened = await packages.open(entry.key);
+        if (!opened) throw new MissingPackageError();
+        return opened.stream({ from: 0, until: opened.bytes });
+      },
+      entry,
+      facts.settings,
+    );
   } catch (error) {
     if (!(error instanceof MissingPackageError)) return [`it cannot be read (${String(error)})`];
     const isStillListed = (await catalog.manifests.read(ai, hour, revision)) !== undefined;

@@ -4,8 +4,11 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import type { BaseLogger } from 'pino';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { SettingDefaults } from '../catalog/project-settings.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { RejectedSource } from '../exports/rejected-events.ts';
 import type { PackageReader } from '../packages/package-store.ts';
+import type { HourStore } from '../store/hour-store.ts';
 import { LinkSigner } from '../packages/signed-link.ts';
 import { answerError, answerUnroutable, unknownPathError } from './api-errors.ts';
 import type { CallTurns } from './call-limit.ts';
@@ -14,7 +17,9 @@ import { addInsightsRoutes } from './insights-routes.ts';
 import { addLegacyRoutes } from './legacy-routes.ts';
 import { addManifestRoutes } from './manifest-routes.ts';
 import { addOperationsRoutes, type MetricsText, type ReadinessCheck } from './operations-routes.ts';
+import { addRejectedRoutes } from './rejected-routes.ts';
 import { REQUEST_ID_HEADER, RequestIds } from './request-id.ts';
+import { addSettingsRoute } from './settings-route.ts';
 import { addTokenRoute } from './token-route.ts';
 
 export type ApiOptions = {
@@ -26,6 +31,11 @@ export type ApiOptions = {
   readonly readinessChecks: readonly ReadinessCheck[];
   readonly callLimit: CallTurns;
   readonly retentionDays: number;
+  /** The server's options, which hold where a project has no setting. */
+  readonly settingDefaults: SettingDefaults;
+  /** Makes ended hours ready to read, and reads them. */
+  readonly store: Pick<HourStore, 'prepare'>;
+  readonly reader: RejectedSource;
   /** Base of the links. Default: what each client's Host header says. */
   readonly publicUrl?: string | undefined;
 };
@@ -58,6 +68,8 @@ export async function openApi(options: ApiOptions): Promise<FastifyInstance> {
   addInsightsRoutes(app, { ...options, linkSigner, publicUrl: options.publicUrl });
   addLegacyRoutes(app, { ...options, linkSigner, publicUrl: options.publicUrl });
   addManifestRoutes(app, options);
+  addSettingsRoute(app, options);
+  addRejectedRoutes(app, options);
   addDownloadRoute(app, { ...options, linkSigner });
   addOperationsRoutes(app, options);
   await app.ready();

@@ -9,16 +9,27 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { Catalog, ClaimedTask, PackageEntry, Project } from '../catalog/catalog.ts';
 import { openCatalog } from '../catalog/open-catalog.ts';
+import type { SettingDefaults } from '../catalog/project-settings.ts';
 import { headerLine, type DataType } from '../events/data-types.ts';
 import { addHours, formatUtcHour, hourFromInteger, hourOf, type Hour } from '../events/hour.ts';
 import { LocalPackageStore } from '../packages/local-package-store.ts';
 import type { PackageStore } from '../packages/package-store.ts';
+import { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
 import { type ApiOptions, openApi } from './api-server.ts';
 import { CallLimit } from './call-limit.ts';
 import { type HttpServerOptions, openHttpServer } from './server.ts';
 
 /** 10:30 on 18 July 2018 in Beijing. */
 export const NOW_MS = Date.parse('2018-07-18T02:30:00Z');
+
+/** What a test's server was told. */
+export const SETTING_DEFAULTS: SettingDefaults = {
+  retentionDays: 15,
+  packageBytes: 64 * 1024 * 1024,
+  ingestLimitBytes: 0,
+  callLimit: 0,
+  trustedProxies: [],
+};
 
 export type TestApi = {
   readonly baseUrl: string;
@@ -60,6 +71,9 @@ export async function openTestApi(
     readinessChecks: [],
     callLimit: new CallLimit({ callsPerSecond: 0 }),
     retentionDays: 15,
+    settingDefaults: SETTING_DEFAULTS,
+    store: { prepare: () => Promise.resolve() },
+    reader: new HourLogReader(join(folder, 'hour-log')),
     ...options,
   });
   const server = await openHttpServer({ listen: { host: '127.0.0.1', port: 0 }, api, logger, ...serverOptions });

@@ -34,6 +34,28 @@ describe('CallLimit', () => {
     }
   });
 
+  test('follows a limit that is changed while calls wait, for its project alone', async (t) => {
+    let ofA = 1;
+    const { limit, passMs } = openLimit(t, { callsPerSecond: (ai) => (ai === 'a' ? ofA : 1) });
+    for (const ai of ['a', 'b']) await limit.take(ai, NEVER);
+    const waiting = Array.from({ length: 4 }, () => watch(limit.take('a', NEVER)));
+    const other = [watch(limit.take('b', NEVER)), watch(limit.take('b', NEVER))];
+    ofA = 3;
+    await passMs(1000);
+    assert.deepEqual(
+      waiting.map(({ turn }) => turn?.status),
+      ['admitted', 'admitted', 'admitted', undefined],
+    );
+    assert.deepEqual(
+      other.map(({ turn }) => turn?.status),
+      ['admitted', undefined],
+    );
+    ofA = 0;
+    await passMs(1000);
+    assert.equal(waiting[3]!.turn?.status, 'admitted');
+    assert.equal((await limit.take('a', NEVER)).status, 'admitted');
+  });
+
   test('does not let one project wait for another', async (t) => {
     const { limit } = openLimit(t, { callsPerSecond: 1 });
     await limit.take('a', NEVER);
@@ -78,7 +100,7 @@ describe('CallLimit', () => {
 });
 
 /** A limit whose time passes when the test says so. */
-function openLimit(t: TestContext, options: { readonly callsPerSecond: number }) {
+function openLimit(t: TestContext, options: { readonly callsPerSecond: number | ((ai: string) => number) }) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let now = 0;
   const limit = new CallLimit({ ...options, monotonicMs: () => now });

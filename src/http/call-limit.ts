@@ -2,7 +2,7 @@
  * Lets each project make so many calls a second, and makes the calls beyond that wait their turn.
  *
  * Old scripts ask ten types in a row and read no status code, so a call is refused only when its turn is more than ten seconds
- * away. The window slides: in no span of one second do more calls begin than the limit says. Calls wait in order of arrival; one
+ * away. The window slides: in no span of one second do more calls begin than the project's limit says. Calls wait in order of arrival; one
  * whose client has hung up leaves the line, and those behind it move up.
  *
  * Memory: `callsPerSecond` numbers for each project that has called (only calls with a token come here, so no stranger can make
@@ -25,6 +25,8 @@ type Line = {
   /** Called in order of arrival when a call's turn has come. */
   readonly waiting: Set<() => void>;
   timer: NodeJS.Timeout | undefined;
+  /** Reads the project's limit, which may change while calls wait; never 0. */
+  readonly limit: () => number;
 };
 
 /** Gives calls their turn. Several server processes share one limit through the process that started them. */
@@ -34,20 +36,21 @@ export interface CallTurns {
 }
 
 export class CallLimit implements CallTurns {
-  readonly #callsPerSecond: number;
+  readonly #callsPerSecondOf: (ai: string) => number;
   readonly #maxWaitMs: number;
   readonly #monotonicMs: () => number;
   readonly #lines = new Map<string, Line>();
 
   constructor(options: {
-    /** 0 means no limit. */
-    readonly callsPerSecond: number;
+    /** The same for every project, or what each may; 0 means no limit. */
+    readonly callsPerSecond: number | ((ai: string) => number);
     /** Default: 10 s. */
     readonly maxWaitMs?: number;
     /** A clock that is never stepped, in milliseconds. Default: the process's. */
     readonly monotonicMs?: () => number;
   }) {
-    this.#callsPerSecond = options.callsPerSecond;
+    const { callsPerSecond } = options;
+    this.#callsPerSecondOf = typeof callsPerSecond === 'number' ? () => callsPerSecond : callsPerSecond;
     this.#maxWaitMs = options.maxWaitMs ?? 10_000;
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
   }
@@ -55,15 +58,15 @@ export class CallLimit implements CallTurns {
   /** Waits for a project's next turn. Never throws; resolves `left` when the signal is aborted first. */
   async take(ai: string, signal: AbortSignal): Promise<Turn> {
     if (signal.aborted) return { status: 'left' };
-    if (this.#callsPerSecond === 0) return { status: 'admitted' };
+    if (this.#callsPerSecondOf(ai) === 0) return { status: 'admitted' };
     const line = this.#lineOf(ai);
     this.#admitDue(line);
-    if (line.starts.length < this.#callsPerSecond) {
+    if (line.starts.length < line.limit()) {
       line.starts.push(this.#monotonicMs());
       return { status: 'admitted' };
     }
     if (this.#waitOfNextMs(line) > this.#maxWaitMs) {
-      return { status: 'refused', retryAfterSeconds: Math.ceil(line.waiting.size / this.#callsPerSecond) || 1 };
+      return { status: 'refused', retryAfterSeconds: Math.ceil(line.waiting.size / line.limit()) || 1 };
     }
     return this.#wait(line, signal);
   }
@@ -71,7 +74,7 @@ export class CallLimit implements CallTurns {
   #lineOf(ai: string): Line {
     let line = this.#lines.get(ai);
     if (!line) {
-      line = { starts: [], waiting: new Set(), timer: undefined };
+      line = { starts: [], waiting: new Set(), timer: undefined, limit: () => this.#callsPerSecondOf(ai) || Infinity };
       this.#lines.set(ai, line);
     }
     return line;
@@ -99,7 +102,7 @@ export class CallLimit implements CallTurns {
     const now = this.#monotonicMs();
     while (line.starts.length > 0 && now - line.starts[0]! >= WINDOW_MS) line.starts.shift();
     for (const admit of line.waiting) {
-      if (line.starts.length >= this.#callsPerSecond) break;
+      if (line.starts.length >= line.limit()) break;
       line.waiting.delete(admit);
       line.starts.push(now);
       admit();
@@ -109,8 +112,9 @@ export class CallLimit implements CallTurns {
 
   /** How long a call at the end of a full line would wait. */
   #waitOfNextMs(line: Line): number {
-    const rounds = Math.floor(line.waiting.size / this.#callsPerSecond) + 1;
-    const before = line.starts[line.waiting.size % this.#callsPerSecond]!; // the line is full
+    const limit = line.limit();
+    const rounds = Math.floor(line.waiting.size / limit) + 1;
+    const before = line.starts[line.waiting.size % limit]!; // the line is full
     return before + rounds * WINDOW_MS - this.#monotonicMs();
   }
 

@@ -34,7 +34,7 @@ describe('decideExport', () => {
       return decideExport({
         date: parsed,
         nowMs,
-        exportEnabledAtMs,
+        settings: catalog.settings.of(project.ai),
         retainedFrom: retainedFrom(nowMs, 15),
         tasks: await catalog.tasks.list(project.ai, parsed.hours),
       });

@@ -1,16 +1,17 @@
 /**
  * Decides what an export call is told: the table of docs/api.md, as a pure function of the clock, the project and its tasks.
  *
- * The rules, in this order: what has not ended, ended before export was enabled, or is past retention does not exist; one hour
+ * The rules, in this order: what has not ended, ended while export was not enabled, or is past retention does not exist; one hour
  * that failed for good makes the whole an ERROR; one that is not published yet makes it RUNNING; the rest is FINISHED. An hour that
- * has ended and has no task yet is RUNNING, because its task is made within a minute. Hours before enabling give nothing to a day.
+ * has ended and has no task yet is RUNNING, because its task is made within a minute. Hours in which export was not enabled give
+ * nothing to a day.
  */
 import type { ExportTask } from '../catalog/catalog.ts';
+import type { SettingTimeline } from '../catalog/setting-timeline.ts';
 import {
   formatBeijingHour,
   formatRequestTime,
   hourEndMs,
-  hourOf,
   addHours,
   type ExportDate,
   type Hour,
@@ -35,7 +36,8 @@ export type ExportState =
 export type ExportFacts = {
   readonly date: ExportDate;
   readonly nowMs: number;
-  readonly exportEnabledAtMs: number;
+  /** The project's settings; they say which hours can be exported. */
+  readonly settings: Pick<SettingTimeline, 'exportEnabledAtMs' | 'exportedRanges'>;
   /** The first hour that is kept. */
   readonly retainedFrom: Hour;
   /** The project's tasks in the range of the date. */
@@ -50,7 +52,7 @@ const MAX_RETRY_SECONDS = 2 ** 31 - 1;
 
 /** Decides the status of an hour or a day. */
 export function decideExport(facts: ExportFacts): ExportState {
-  const { date, nowMs, exportEnabledAtMs, retainedFrom, tasks } = facts;
+  const { date, nowMs, settings, retainedFrom, tasks } = facts;
   const { from, until } = date.hours;
   const what = `${date.exportType === 'hour' ? 'Hour' : 'Day'} ${date.echo} (Beijing time)`;
   const endMs = hourEndMs(addHours(until, -1));
@@ -61,24 +63,30 @@ export function decideExport(facts: ExportFacts): ExportState {
       retryAfterSeconds: Math.min(Math.ceil((endMs - nowMs) / 1000) + PUBLISHING_SECONDS, MAX_RETRY_SECONDS),
     };
   }
-  if (endMs <= exportEnabledAtMs) {
-    const enabledAt = formatRequestTime(exportEnabledAtMs);
-    return { status: 'NOT_EXISTS', errorMsg: `${what} ended before export was enabled at ${enabledAt} UTC.` };
-  }
+  const exported = settings.exportedRanges(date.hours);
+  if (exported.length === 0)
+    return { status: 'NOT_EXISTS', errorMsg: `${what} ended ${whenNotEnabled(settings, endMs)}.` };
   if (from < retainedFrom) {
     const first = formatBeijingHour(retainedFrom);
     return { status: 'NOT_EXISTS', errorMsg: `${what} is past retention; the first hour still kept is ${first}.` };
   }
-  const firstExisting = hourOf(exportEnabledAtMs); // its end is the first one after the enabling
-  return decideEnded({ from: from < firstExisting ? firstExisting : from, until }, what, tasks);
+  return decideEnded(exported, what, tasks);
 }
 
-function decideEnded(hours: HourRange, what: string, tasks: readonly ExportTask[]): ExportState {
-  const relevant = tasks.filter((task) => task.hour >= hours.from && task.hour < hours.until);
+function whenNotEnabled({ exportEnabledAtMs }: ExportFacts['settings'], endMs: number): string {
+  return endMs <= exportEnabledAtMs
+    ? `before export was enabled at ${formatRequestTime(exportEnabledAtMs)} UTC`
+    : 'while export was disabled for the project';
+}
+
+function decideEnded(exported: readonly HourRange[], what: string, tasks: readonly ExportTask[]): ExportState {
+  const isExported = (hour: Hour): boolean => exported.some(({ from, until }) => hour >= from && hour < until);
+  const relevant = tasks.filter((task) => isExported(task.hour));
   const failed = relevant.filter((task) => task.status === 'failed');
   if (failed.length > 0) return { status: 'ERROR', errorMsg: failureSentence(failed) };
-  const missing = hours.until - hours.from - relevant.filter((task) => task.status === 'finished').length;
-  if (missing === 0) return { status: 'FINISHED', hours };
+  const existing = exported.reduce((hours, { from, until }) => hours + until - from, 0);
+  const missing = existing - relevant.filter((task) => task.status === 'finished').length;
+  if (missing === 0) return { status: 'FINISHED', hours: { from: exported[0]!.from, until: exported.at(-1)!.until } };
   const progress = missing === 1 ? 'is being made' : `is being made: ${missing} hours are not published yet`;
   return {
     status: 'RUNNING',

@@ -6,7 +6,6 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalog, Project } from '../catalog/catalog.ts';
-import { retainedFrom } from '../events/retention.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { LinkSigner } from '../packages/signed-link.ts';
 import { unknownPathError } from './api-errors.ts';
@@ -19,7 +18,7 @@ import { findAuthorizedProject, UNAUTHORIZED_BODY, UnauthorizedBody } from './pr
 import { addResource, READ_METHODS } from './resource.ts';
 
 export type InsightsRouteOptions = {
-  readonly catalog: Pick<Catalog, 'tokens' | 'tasks' | 'manifests'>;
+  readonly catalog: Pick<Catalog, 'tokens' | 'tasks' | 'manifests' | 'settings'>;
   readonly linkSigner: LinkSigner;
   readonly callLimit: CallTurns;
   readonly clock: Clock;
@@ -101,13 +100,8 @@ export async function readState(
 ): Promise<ExportState> {
   const tasks = await catalog.tasks.list(project.ai, date.hours);
   const nowMs = clock.nowMs(); // the call may have waited
-  return decideExport({
-    date,
-    nowMs,
-    exportEnabledAtMs: project.exportEnabledAtMs,
-    retainedFrom: retainedFrom(nowMs, retentionDays),
-    tasks,
-  });
+  const settings = catalog.settings.of(project.ai);
+  return decideExport({ date, nowMs, settings, retainedFrom: settings.keptFrom(nowMs, retentionDays), tasks });
 }
 
 type Listing = {

@@ -20,7 +20,7 @@ import { findAuthorizedProject, UNAUTHORIZED_BODY, UnauthorizedBody } from './pr
 import { addResource, READ_METHODS } from './resource.ts';
 
 export type LegacyRouteOptions = Omit<InsightsRouteOptions, 'catalog'> & {
-  readonly catalog: Pick<Catalog, 'tokens' | 'tasks' | 'manifests' | 'legacy'>;
+  readonly catalog: Pick<Catalog, 'tokens' | 'tasks' | 'manifests' | 'settings' | 'legacy'>;
 };
 
 const LegacyAnswer = Type.Object({

@@ -12,7 +12,6 @@ import { buildPublicLogEntry, buildPublicManifest } from '../catalog/public-mani
 import { keyIdOf } from '../catalog/server-keys.ts';
 import { AppError } from '../errors/app-error.ts';
 import { addHours, formatBeijingHour, parseBeijingHour, type Hour } from '../events/hour.ts';
-import { retainedFrom } from '../events/retention.ts';
 import type { Clock } from '../lib/clock.ts';
 import { addProjectOperation, addPublicOperation, type Operation } from './api-operation.ts';
 import { ErrorBody } from './error-body.ts';
@@ -20,7 +19,7 @@ import { decideExport } from './export-status.ts';
 import { UnauthorizedBody } from './project-access.ts';
 
 export type ManifestRouteOptions = {
-  readonly catalog: Pick<Catalog, 'tokens' | 'tasks' | 'manifests' | 'serverKeys'>;
+  readonly catalog: Pick<Catalog, 'tokens' | 'tasks' | 'manifests' | 'settings' | 'serverKeys'>;
   readonly clock: Clock;
   readonly retentionDays: number;
 };
@@ -154,7 +153,7 @@ async function answerManifest(
 /** Makes the error that says why there is no such manifest. */
 async function noManifestError(
   { catalog, clock, retentionDays }: ManifestRouteOptions,
-  { ai, exportEnabledAtMs }: Project,
+  { ai }: Project,
   hour: Hour,
   revision: number | undefined,
 ): Promise<AppError> {
@@ -171,8 +170,8 @@ async function noManifestError(
   const state = decideExport({
     date: { exportType: 'hour', echo, hours },
     nowMs,
-    exportEnabledAtMs,
-    retainedFrom: retainedFrom(nowMs, retentionDays),
+    settings: catalog.settings.of(ai),
+    retainedFrom: catalog.settings.of(ai).keptFrom(nowMs, retentionDays),
     tasks: await catalog.tasks.list(ai, hours),
   });
   if (state.status === 'FINISHED') {

@@ -10,9 +10,18 @@ import type { Operation } from './api-operation.ts';
 import { ErrorBody } from './error-body.ts';
 import { LIST_LOG, READ_MANIFEST, READ_SERVER_KEY } from './manifest-routes.ts';
 import { UnauthorizedBody } from './project-access.ts';
+import { DOWNLOAD_REJECTED, LIST_REJECTED } from './rejected-routes.ts';
+import { READ_SETTINGS } from './settings-route.ts';
 
 /** Every operation of our own API. */
-export const OPERATIONS: readonly Operation[] = [READ_MANIFEST, LIST_LOG, READ_SERVER_KEY];
+export const OPERATIONS: readonly Operation[] = [
+  READ_MANIFEST,
+  LIST_LOG,
+  READ_SERVER_KEY,
+  READ_SETTINGS,
+  LIST_REJECTED,
+  DOWNLOAD_REJECTED,
+];
 
 /** Schemas that the description names once. */
 const COMPONENTS: Readonly<Record<string, TSchema>> = {
@@ -33,7 +42,12 @@ export function buildOpenApi(): object {
         "Tidegate's own API, for its console, its command line and for whoever checks an export. HEAD works wherever GET does. " +
         'The calls of the Raw Data Export API 2.0 are described in docs/api.md.',
     },
-    paths: Object.fromEntries(OPERATIONS.map((operation) => [operation.path, { get: describeOperation(operation) }])),
+    paths: Object.fromEntries(
+      [...Map.groupBy(OPERATIONS, ({ path }) => path)].map(([path, operations]) => [
+        path,
+        Object.fromEntries(operations.map((each) => [(each.method ?? 'GET').toLowerCase(), describeOperation(each)])),
+      ]),
+    ),
     components: {
       securitySchemes: {
         token: {
@@ -50,22 +64,27 @@ export function buildOpenApi(): object {
   };
 }
 
-function describeOperation({ id, summary, access, params, query, responses }: Operation): object {
+function describeOperation({ id, summary, access, params, query, body, mediaType, responses }: Operation): object {
   return {
     operationId: id,
     summary,
     security: access === 'project' ? [{ token: [] }] : [],
     parameters: [...describeParameters('path', params), ...describeParameters('query', query)],
+    ...(body && { requestBody: { required: true, ...describeContent(body) } }),
     responses: Object.fromEntries(
       Object.entries(responses).map(([status, schema]) => [
         status,
         {
           description: STATUS_CODES[status] ?? status,
-          content: { 'application/json': { schema: describeSchema(schema) } },
+          ...(status !== '204' && describeContent(schema, status === '200' ? mediaType : undefined)),
         },
       ]),
     ),
   };
+}
+
+function describeContent(schema: TSchema, mediaType = 'application/json'): object {
+  return { content: { [mediaType]: { schema: describeSchema(schema) } } };
 }
 
 function describeParameters(place: 'path' | 'query', object: TObject | undefined): object[] {

@@ -11,7 +11,6 @@ import { formatBeijingHour, hourOf, type Hour, type HourRange } from '../events/
 import type { Receipt } from '../events/event-row.ts';
 import { mapEvents, type Mapper } from '../events/map-events.ts';
 import { PageDomains } from '../events/page-domains.ts';
-import { retainedFrom } from '../events/retention.ts';
 import { UserAgents } from '../events/user-agent.ts';
 import type { TaskRunner } from '../exports/task-runner.ts';
 import { waitFor, type Clock } from '../lib/clock.ts';
@@ -125,12 +124,14 @@ function isSameRequest(a: ImportLine, b: ImportLine): boolean {
 /** Refuses an hour that may not be filled. */
 async function checkHour(options: ImportOptions, hour: Hour, line: NdjsonLine): Promise<void> {
   const { project, store, reader, clock, retentionDays, catalog } = options;
+  const settings = catalog.settings.of(project.ai);
   const name = `${placeOf(line)}: hour ${formatBeijingHour(hour)} (Beijing time)`;
   if (hour >= store.sealedUntil) throw new AppError('hour_open', `${name} has not ended yet.`);
-  if (hour < hourOf(project.exportEnabledAtMs)) {
-    throw new AppError('hour_out_of_range', `${name} ends before the project's export was enabled.`);
+  if (!settings.isExported(hour)) {
+    const when = hour < hourOf(project.exportEnabledAtMs) ? "before the project's export was" : 'while export was not';
+    throw new AppError('hour_out_of_range', `${name} ends ${when} enabled.`);
   }
-  if (hour < retainedFrom(clock.nowMs(), retentionDays))
+  if (hour < settings.keptFrom(clock.nowMs(), retentionDays))
     throw new AppError('hour_out_of_range', `${name} is past retention.`);
   await store.prepare(hour);
   const manifest = await catalog.manifests.newest(project.ai, hour);

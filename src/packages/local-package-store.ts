@@ -78,15 +78,15 @@ export class LocalPackageStore implements PackageStore {
     await this.#removeEmptyFolders(path);
   }
 
-  async deleteBefore(hour: Hour): Promise<void> {
-    for (const ai of (await ifThere(readdir(this.#rootPath))) ?? []) {
-      const folderPath = join(this.#rootPath, ai);
-      for (const name of (await ifThere(readdir(folderPath))) ?? []) {
-        const named = parseUtcHour(name);
-        if (named !== undefined && named < hour) await rm(join(folderPath, name), { recursive: true, force: true });
-      }
-      await this.#removeEmptyFolders(folderPath);
+  async deleteBefore(ai: string, hour: Hour): Promise<void> {
+    const folderPath = this.#pathOf(ai);
+    const names = await ifThere(readdir(folderPath));
+    if (names === undefined) return;
+    for (const name of names) {
+      const named = parseUtcHour(name);
+      if (named !== undefined && named < hour) await rm(join(folderPath, name), { recursive: true, force: true });
     }
+    await this.#removeEmptyFolders(folderPath);
   }
 
   /**

@@ -11,10 +11,10 @@ import type { Readable } from 'node:stream';
 
 export interface PackageStore extends PackageReader, PackageCreator {
   /**
-   * Deletes everything of the hours before this one, whether a manifest names it or not: packages of tries that never were
-   * published go too.
+   * Deletes everything of a project's hours before this one, whether a manifest names it or not: packages of tries that never
+   * were published go too.
    */
-  deleteBefore(hour: Hour): Promise<void>;
+  deleteBefore(ai: string, hour: Hour): Promise<void>;
   /**
    * Deletes everything below a folder of keys, unfinished packages too, but for what lies in its folders of these names. Durable
    * when it returns.

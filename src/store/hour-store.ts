@@ -14,6 +14,7 @@
  * S7 An hour is readable after `drop` to those who are reading it, and to no one else.
  */
 import type { EventBatch, RecordKind } from '../events/event-row.ts';
+import type { ExtendedColumn } from '../events/extended-columns.ts';
 import type { Hour } from '../events/hour.ts';
 
 /** Sorted rows, many at a time. Row i's line is `lines[lineEnds[i - 1] ?? 0 .. lineEnds[i])`, its send time included. */
@@ -51,9 +52,10 @@ export interface HourReader {
   /**
    * Streams the rows of one project, hour and kind, duplicates included. Among them stand, without a line and flagged
    * `published`, the row ids that the hour before stored in its last ten minutes: a row behind one of the same id is a resend
-   * across the end of the hour. @throws AppError store_corrupt
+   * across the end of the hour. With `columns` their fields, from the records' extras, stand at the end of each line.
+   * @throws AppError store_corrupt
    */
-  readSorted(hour: Hour, ai: string, kind: RecordKind): Iterable<RowBatch>;
+  readSorted(hour: Hour, ai: string, kind: RecordKind, columns?: readonly ExtendedColumn[]): Iterable<RowBatch>;
   /** Counts what the prepared hour holds of a project. */
   counts(hour: Hour, ai: string): HourCounts;
 }

@@ -1,15 +1,9 @@
-/** What the 1.0 API's packages need: who has them made with every hour, the tasks that make them, and what they made. */
-import type { Migration } from './migrate.ts';
+/** What the 1.0 API's packages need: the tasks that make them, and what they made. */
+import type { UnnumberedMigration } from './migrate.ts';
 
-export const legacyExport: Migration = {
-  number: 6,
+export const legacyExport: UnnumberedMigration = {
   name: 'legacy-export',
   sql: `
--- Projects whose 1.0 packages are made with every hour; for all others they are made when first asked for.
-CREATE TABLE legacy_project (
-  ai TEXT NOT NULL PRIMARY KEY REFERENCES project (ai)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE legacy_task (
   ai TEXT NOT NULL REFERENCES project (ai),
   hour INTEGER NOT NULL, -- whole hours since the Unix epoch

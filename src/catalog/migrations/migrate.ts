@@ -25,6 +25,9 @@ export type Migration = {
   readonly sql: string;
 };
 
+/** A migration as its file writes it: its number is its place in the list of migrations.ts. */
+export type UnnumberedMigration = Omit<Migration, 'number'>;
+
 export type MigrateOptions = {
   readonly database: DatabaseSync;
   readonly path: string;

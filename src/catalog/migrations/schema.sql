@@ -1,4 +1,4 @@
--- The catalog's tables after migration 2; for readers, nothing runs it.
+-- The catalog's tables after migration 3; for readers, nothing runs it.
 -- Made by: node src/catalog/migrations/schema-dump.test-helper.ts
 
 CREATE TABLE legacy_package (
@@ -15,10 +15,6 @@ CREATE TABLE legacy_package (
   sha256 TEXT NOT NULL,
   csv_sha256 TEXT NOT NULL,
   PRIMARY KEY (ai, hour, revision, data_type, part)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE legacy_project (
-  ai TEXT NOT NULL PRIMARY KEY REFERENCES project (ai)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE legacy_task (
@@ -78,6 +74,21 @@ CREATE TABLE project (
   created_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE project_retention (
+  ai TEXT NOT NULL PRIMARY KEY REFERENCES project (ai),
+  deleted_before INTEGER NOT NULL -- hour
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE project_setting (
+  id INTEGER NOT NULL PRIMARY KEY, -- in order of making
+  ai TEXT NOT NULL REFERENCES project (ai),
+  setting TEXT NOT NULL,
+  value TEXT, -- JSON; null: the server's own option again
+  from_hour INTEGER NOT NULL, -- the first hour in which it is in force
+  changed_at_ms INTEGER NOT NULL,
+  changed_by TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE project_version (
   id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
   version INTEGER NOT NULL
@@ -95,6 +106,15 @@ CREATE TABLE publication (
   published_at_ms INTEGER NOT NULL,
   PRIMARY KEY (ai, seq),
   UNIQUE (ai, hour, revision)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE replayed_event (
+  ai TEXT NOT NULL REFERENCES project (ai),
+  hour INTEGER NOT NULL, -- in which it was rejected
+  id TEXT NOT NULL, -- derived from the rejected record
+  begun_hour INTEGER NOT NULL,
+  sent_at_ms INTEGER,
+  PRIMARY KEY (ai, hour, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE server_keys (
@@ -129,6 +149,8 @@ CREATE TABLE token (
 
 CREATE INDEX legacy_task_unfinished ON legacy_task (claimable_at_ms, run_at_ms, hour, ai)
   WHERE claimable_at_ms IS NOT NULL;
+
+CREATE INDEX project_setting_of_project ON project_setting (ai, id);
 
 CREATE INDEX task_status ON task (status);
 

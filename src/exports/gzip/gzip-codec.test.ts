@@ -16,9 +16,14 @@ import { openZlibCodec } from './zlib-codec.ts';
 
 const isaL = await loadIsaL();
 const codecs: { name: string; codec: GzipCodec | undefined }[] = [
-  { name: 'zlib', codec: openZlibCodec() },
-  { name: 'ISA-L', codec: isaL.status === 'loaded' ? openIsaLCodec(isaL.library) : undefined },
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((level) => ({ name: `zlib level ${level}`, codec: openZlibCodec(level) })),
+  ...([1, 2, 3] as const).map((level) => ({
+    name: `ISA-L level ${level}`,
+    codec: isaL.status === 'loaded' ? openIsaLCodec(isaL.library, level) : undefined,
+  })),
 ];
+/** The levels of a codec share their code: the random chunks are for all of them together as many as for one before. */
+const RUNS = 12;
 
 for (const { name, codec } of codecs) {
   describe(`${name} codec`, { skip: codec === undefined && isaL.status === 'refused' ? isaL.reason : false }, () => {
@@ -32,7 +37,7 @@ for (const { name, codec } of codecs) {
           assert.ok(part.length <= bound, `${part.length} bytes of ${chunks[index]?.length ?? 'the end'}`);
         });
       });
-      await fc.assert(holds, { numRuns: 40 });
+      await fc.assert(holds, { numRuns: RUNS });
     });
 
     test('lets every byte be read as soon as its chunk is written', async () => {
@@ -108,6 +113,27 @@ describe('openGzipCodec', () => {
     const { codec, reason } = await openGzipCodec({ choice: 'auto' });
     assert.match(codec.name, /^isa-l 2\.3[01]\S* level 1$/);
     assert.match(reason, /^ISA-L was found at \//);
+  });
+
+  test('takes the level that was asked for, zlib above what ISA-L has, and none beyond gzip', async () => {
+    for (const level of [1, 2, 3]) {
+      const { codec } = await openGzipCodec({ choice: 'auto', level });
+      assert.match(codec.name, new RegExp(`^(isa-l|zlib) \\S+ level ${level}$`));
+    }
+    for (const choice of ['auto', 'isa-l', 'zlib'] as const) {
+      const { codec } = await openGzipCodec({ choice, level: 6 });
+      assert.match(codec.name, /^zlib \S+ level 6$/);
+    }
+    for (const level of [0, 10, 1.5, NaN])
+      await assert.rejects(openGzipCodec({ choice: 'auto', level }), ConfigurationError);
+  });
+
+  test('compresses better on a higher level', async () => {
+    const chunks = [csvLike(400_000, 1), csvLike(400_000, 7)];
+    const bytesOf = async (codec: GzipCodec): Promise<number> => (await compress(codec, chunks)).whole.length;
+    assert.ok((await bytesOf(openZlibCodec(9))) < (await bytesOf(openZlibCodec(1))));
+    if (isaL.status !== 'loaded') return;
+    assert.ok((await bytesOf(openIsaLCodec(isaL.library, 3))) < (await bytesOf(openIsaLCodec(isaL.library, 1))));
   });
 
   test('falls back to zlib and says why, or refuses when ISA-L was insisted on', async (t) => {

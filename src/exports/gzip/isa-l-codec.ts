@@ -1,11 +1,11 @@
 /**
- * gzip by Intel ISA-L, level 1: about 700 MB/s of CSV a core, at the ratio of zlib's level 1.
+ * gzip by Intel ISA-L, levels 1 to 3: level 1 does about 700 MB/s of CSV a core, at the ratio of zlib's level 1.
  *
  * C writes into memory that is given here by address, so three rules hold. The memory lies outside the JavaScript heap and never
  * moves; while a call runs it is held in `#running`, whatever the caller does with the stream; and the output has more room than
  * the worst case needs, so that one call takes a whole chunk and ISA-L never has to suspend a block for want of output.
  *
- * Cost: 360 KiB a stream, and the worst case of its largest chunk.
+ * Cost: 360 to 430 KiB a stream, and the worst case of its largest chunk.
  */
 import { FINISH_MAX_BYTES, maxCompressedBytes } from './compressed-size.ts';
 import type { GzipCodec, GzipStream } from './gzip-codec.ts';
@@ -25,8 +25,10 @@ const OFFSET = {
   flush: 58,
   gzipFlag: 60,
 } as const;
-const LEVEL = 1;
-const LEVEL_BUFFER_BYTES = 282_624; // ISAL_DEF_LVL1_DEFAULT
+/** ISAL_DEF_LVL1_DEFAULT to ISAL_DEF_LVL3_DEFAULT: ISA-L refuses less than it needs, and what it has decides the bytes. */
+const LEVEL_BUFFER_BYTES = { 1: 282_624, 2: 331_776, 3: 348_160 } as const;
+/** ISA-L's own levels that were tested. Its level 0, which has no counterpart in gzip, is left out. */
+export type IsaLLevel = keyof typeof LEVEL_BUFFER_BYTES;
 const NO_FLUSH = 0;
 const SYNC_FLUSH = 1;
 const IGZIP_GZIP = 1;
@@ -35,28 +37,34 @@ const EMPTY = Buffer.alloc(0);
 // ISAL_DEF_MAX_HDR_SIZE (328) and the gzip header: with less room ISA-L writes a block's header by way of a side buffer.
 const SPARE_OUTPUT_BYTES = 512;
 
+/** Says whether ISA-L has this level. */
+export function isIsaLLevel(level: number): level is IsaLLevel {
+  return Object.hasOwn(LEVEL_BUFFER_BYTES, level);
+}
+
 /** Gives the codec of a loaded library. */
-export function openIsaLCodec(library: IsaL): GzipCodec {
-  return { name: `isa-l ${library.version} level ${LEVEL}`, open: () => new IsaLStream(library) };
+export function openIsaLCodec(library: IsaL, level: IsaLLevel = 1): GzipCodec {
+  return { name: `isa-l ${library.version} level ${level}`, open: () => new IsaLStream(library, level) };
 }
 
 class IsaLStream implements GzipStream {
   readonly #library: IsaL;
   // Zeroed; like all buffers of their size, each with memory of its own outside the JavaScript heap.
   readonly #stream = Buffer.alloc(STREAM_BYTES);
-  readonly #levelBuffer = Buffer.alloc(LEVEL_BUFFER_BYTES);
+  readonly #levelBuffer: Buffer;
   readonly #fields = new DataView(this.#stream.buffer, this.#stream.byteOffset, this.#stream.byteLength);
   readonly #streamAddress: bigint;
   #output = EMPTY;
   #running: readonly Uint8Array[] | undefined;
   #state: 'open' | 'finished' | 'failed' = 'open';
 
-  constructor(library: IsaL) {
+  constructor(library: IsaL, level: IsaLLevel) {
     this.#library = library;
+    this.#levelBuffer = Buffer.alloc(LEVEL_BUFFER_BYTES[level]);
     this.#streamAddress = library.addressOf(this.#stream);
     library.initStream(this.#streamAddress);
-    this.#fields.setUint32(OFFSET.level, LEVEL, LITTLE_ENDIAN);
-    this.#fields.setUint32(OFFSET.levelBufferBytes, LEVEL_BUFFER_BYTES, LITTLE_ENDIAN);
+    this.#fields.setUint32(OFFSET.level, level, LITTLE_ENDIAN);
+    this.#fields.setUint32(OFFSET.levelBufferBytes, this.#levelBuffer.byteLength, LITTLE_ENDIAN);
     this.#fields.setBigUint64(OFFSET.levelBuffer, library.addressOf(this.#levelBuffer), LITTLE_ENDIAN);
     this.#fields.setUint16(OFFSET.gzipFlag, IGZIP_GZIP, LITTLE_ENDIAN);
   }

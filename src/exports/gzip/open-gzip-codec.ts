@@ -7,7 +7,7 @@
 import { gunzipSync } from 'node:zlib';
 import { ConfigurationError } from '../../errors/app-error.ts';
 import type { GzipCodec } from './gzip-codec.ts';
-import { openIsaLCodec } from './isa-l-codec.ts';
+import { isIsaLLevel, openIsaLCodec } from './isa-l-codec.ts';
 import { ISA_L_PATHS, loadIsaL } from './isa-l-library.ts';
 import { openZlibCodec } from './zlib-codec.ts';
 
@@ -18,6 +18,11 @@ export type GzipCodecChoice = (typeof GZIP_CODEC_CHOICES)[number];
 
 export type OpenGzipCodecOptions = {
   readonly choice: GzipCodecChoice;
+  /**
+   * gzip's level, 1 to 9. ISA-L has 1 to 3, which stand for the same wish and give other bytes than zlib's; for 4 to 9 zlib is
+   * taken whatever was chosen, because no other codec here compresses as well. Default: 1.
+   */
+  readonly level?: number;
   /** Where to look for libisal.so.2. Default: where distributions put it. */
   readonly isaLPaths?: readonly string[];
 };
@@ -28,13 +33,17 @@ export type OpenedGzipCodec = { readonly codec: GzipCodec; readonly reason: stri
 /** Opens the gzip codec. @throws ConfigurationError when `isa-l` was asked for and cannot be used */
 export async function openGzipCodec({
   choice,
+  level = 1,
   isaLPaths = ISA_L_PATHS,
 }: OpenGzipCodecOptions): Promise<OpenedGzipCodec> {
-  if (choice === 'zlib') return { codec: openZlibCodec(), reason: 'zlib was asked for' };
+  if (!Number.isInteger(level) || level < 1 || level > 9)
+    throw new ConfigurationError([`${level} is no gzip level from 1 to 9`]);
+  if (choice === 'zlib') return { codec: openZlibCodec(level), reason: 'zlib was asked for' };
+  if (!isIsaLLevel(level)) return { codec: openZlibCodec(level), reason: `ISA-L has no level ${level}` };
   const outcome = await loadIsaL(isaLPaths);
   let refusal: string;
   if (outcome.status === 'loaded') {
-    const codec = openIsaLCodec(outcome.library);
+    const codec = openIsaLCodec(outcome.library, level);
     const fault = await findFault(codec);
     if (fault === undefined) return { codec, reason: `ISA-L was found at ${outcome.library.path}` };
     refusal = `ISA-L at ${outcome.library.path} failed its self-test: ${fault}`;
@@ -42,7 +51,7 @@ export async function openGzipCodec({
     refusal = outcome.reason;
   }
   if (choice === 'isa-l') throw new ConfigurationError([`the gzip codec isa-l was asked for, but ${refusal}`]);
-  return { codec: openZlibCodec(), reason: `${refusal}; exports take about three times the CPU` };
+  return { codec: openZlibCodec(level), reason: `${refusal}; exports take about three times the CPU` };
 }
 
 /** Compresses a little with the codec and unpacks it with zlib. Says what was wrong; undefined when nothing was. */

@@ -35,8 +35,8 @@ async function openRunner(t: TestContext, make: LegacyJobs['makeLegacyHour'], ma
   let nowMs = NEW_YEAR_MS;
   const logged: string[] = [];
   const logger = pino({ level: 'error' }, { write: (line: string) => void logged.push(line) });
-  const options = { catalog, packages, logger, maxAttempts, clock: { nowMs: () => nowMs } };
-  const job = { packagesRoot: folder, gzip: 'zlib', maxPackageBytes: 1 } as const;
+  const options = { catalog, packages, logger, maxAttempts, packageBytes: 1, clock: { nowMs: () => nowMs } };
+  const job = { packagesRoot: folder, gzip: 'zlib' } as const;
   const runner = new LegacyRunner({ ...options, job, jobs: { makeLegacyHour: make } });
   const task = async (): Promise<LegacyTask | undefined> =>
     (await catalog.legacy.listTasks(ai, hoursFrom(NEW_YEAR, 1)))[0];

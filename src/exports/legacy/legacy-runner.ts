@@ -25,7 +25,9 @@ export type LegacyRunnerOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   /** What every job of this runner has in common. */
-  readonly job: Pick<LegacyHourJob, 'packagesRoot' | 'gzip' | 'maxPackageBytes'>;
+  readonly job: Pick<LegacyHourJob, 'packagesRoot' | 'gzip'>;
+  /** Largest package of an hour whose manifest does not say it. */
+  readonly packageBytes: number;
   /** Tries before a task is failed. */
   readonly maxAttempts: number;
   /** How long a claimed task is this runner's without a heartbeat. Default: 10 s. */
@@ -90,17 +92,18 @@ export class LegacyRunner {
   }
 
   async #make(task: ClaimedLegacyTask, signal: AbortSignal): Promise<void> {
-    const { catalog, packages, jobs, job, logger } = this.#options;
+    const { catalog, packages, jobs, job, logger, packageBytes } = this.#options;
     const { ai, hour } = task;
     const manifest = await catalog.manifests.newest(ai, hour);
     if (!manifest) return catalog.legacy.forget(task); // past retention
-    const { revision } = manifest;
+    const { revision, facts } = manifest;
+    const settings = facts.settings ?? catalog.settings.of(ai).packageSettings(hour, { packageBytes });
     const sources = manifest.packages.filter(({ dataType }) => LEGACY_DATA_TYPES.has(dataType));
     const kept = await catalog.legacy.listKept(ai, hour);
     await packages.deleteUnder(legacyFolder(ai, hour), new Set(kept.map((entry) => revisionFolder(entry.revision))));
     let isPublished = false;
     try {
-      const made = await jobs.makeLegacyHour({ ...job, ai, hour, revision, sources }, signal);
+      const made = await jobs.makeLegacyHour({ ...job, ai, hour, revision, sources, settings }, signal);
       isPublished = await catalog.legacy.publish(task, revision, made);
       if (isPublished && made.length > 0)
         logger.info({ ai, hour, revision, packages: made.length }, 'The 1.0 packages of an hour were made.');

@@ -4,6 +4,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RecordKind } from '../../events/event-row.ts';
+import type { ExtendedColumn } from '../../events/extended-columns.ts';
 import { addHours, formatUtcHour, parseUtcHour, type Hour } from '../../events/hour.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { isSystemError } from '../../lib/system-error.ts';
@@ -48,11 +49,17 @@ export class HourLogReader implements HourReader {
     this.#onTailFault = onTailFault;
   }
 
-  *readSorted(hour: Hour, ai: string, kind: RecordKind): Generator<RowBatch> {
+  *readSorted(hour: Hour, ai: string, kind: RecordKind, columns: readonly ExtendedColumn[] = []): Generator<RowBatch> {
     const cursors = openCursors(this.#runs(hour), ai, kind, 'rows');
     // Rejected events are never duplicates of one another.
     if (kind !== 'rejected' && cursors.length > 0) cursors.unshift(...this.#tailCursors(addHours(hour, -1), ai, kind));
-    yield* mergeRows(cursors);
+    yield* mergeRows(cursors, columns);
+  }
+
+  /** Says whether an hour can be read. */
+  isReady(hour: Hour): boolean {
+    if (existsSync(readyPath(this.#root, hour))) return true;
+    return this.committedImports().some(({ commit }) => commit.hours.some((entry) => entry.hour === hour));
   }
 
   counts(hour: Hour, ai: string): HourCounts {
