@@ -79,8 +79,8 @@ function rowsOf(dataType: DataType, count: number): readonly Row[] {
       if (NUMBERS.has(name)) row[name] = number === 0 ? null : String(1_000 * place - number);
       if (DOUBLES.has(name)) row[name] = number === 0 ? null : `${number}.5`;
       if (name === 'sendTime' || name === 'eventTime') row[name] = String(START_MS + ((place * 37) % 50));
-      if (/Variable$/.test(name)) {
-        const map = MAPS[place % MAPS.length]!;
+      if (name.endsWith('Variable')) {
+        const map = MAPS[place % MAPS.length] ?? null;
         row[name] = map && JSON.stringify(map);
       }
     }
@@ -331,6 +331,10 @@ describe('makeLegacyHour', () => {
     await assert.rejects(faulty({ csvSha256: '0'.repeat(64) }), { code: 'store_corrupt', message: /is not what/ });
     await assert.rejects(faulty({ rows: 9 }), { code: 'store_corrupt', message: /10 whole rows instead of 9/ });
     await assert.rejects(faulty({ key: 'nowhere' }), { code: 'store_corrupt', message: /not in the package store/ });
+    const damaged = await hour.store.create('damaged');
+    await damaged.write(Buffer.from('not gzip'));
+    await damaged.finish();
+    await assert.rejects(faulty({ key: 'damaged' }), { code: 'store_corrupt', message: /cannot be unpacked/ });
     await assert.rejects(faulty({ dataType: 'visit' }), { code: 'store_corrupt', message: /has no column/ });
   });
 });

@@ -18,6 +18,7 @@ import type { Hour } from '../../events/hour.ts';
 import { LEGACY_TABLES, legacyLayoutOf, type LegacyTable } from '../../events/legacy-tables.ts';
 import type { PackageCreator, PackageReader } from '../../packages/package-store.ts';
 import type { GzipCodec } from '../gzip/gzip-codec.ts';
+import { isGzipError } from '../package-check.ts';
 import { PackageWriter } from '../package-writer.ts';
 import { LegacyRowWriter } from './legacy-row.ts';
 import { SendTimeSorter, type SortedLines } from './send-time-sorter.ts';
@@ -121,11 +122,16 @@ async function* readChecked(store: PackageReader, { key, csvSha256 }: PackageEnt
   const gunzip = createGunzip();
   const reading = pipeline(opened.stream({ from: 0, until: opened.bytes }), gunzip);
   reading.catch(() => undefined); // told by the loop, whose source it destroys
-  for await (const piece of gunzip as AsyncIterable<Buffer>) {
-    hash.update(piece);
-    yield piece;
+  try {
+    for await (const piece of gunzip as AsyncIterable<Buffer>) {
+      hash.update(piece);
+      yield piece;
+    }
+    await reading;
+  } catch (error) {
+    if (!isGzipError(error)) throw error;
+    throw new AppError('store_corrupt', `The package ${key} cannot be unpacked.`, { cause: error });
   }
-  await reading;
   if (hash.digest('hex') !== csvSha256)
     throw new AppError('store_corrupt', `The CSV of the package ${key} is not what its manifest says.`);
 }
