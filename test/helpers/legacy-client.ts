@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
+import type { Project } from '../../src/catalog/catalog.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 import { parseCsv } from './parse-csv.ts';
-import type { TestServer } from './test-server.ts';
 import { waitUntil } from './wait-until.ts';
 
 export type LegacyRow = Readonly<Record<string, string | null>>;
@@ -13,7 +14,8 @@ export type LegacyAnswer = { readonly status: string; readonly downlinks: readon
 /** The rows of each table, in the order of the packages. */
 export type LegacyTables = Readonly<Record<string, readonly LegacyRow[]>>;
 
-type Asked = Pick<TestServer, 'baseUrl' | 'project' | 'clock'>;
+/** The server that is asked, and for whom. */
+type Asked = { readonly baseUrl: string; readonly project: Project; readonly clock: Clock };
 
 /** Asks for a token with a form, as the scripts of the time did. */
 export async function legacyToken({ baseUrl, project, clock }: Asked): Promise<string> {
