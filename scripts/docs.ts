@@ -15,6 +15,7 @@ import { environmentName, OPTION_TABLE, type OptionName, type OptionSpec } from 
 import { ERROR_CATALOGUE } from '../src/errors/catalogue.ts';
 import { columnsOf, DATA_TYPES } from '../src/events/data-types.ts';
 import { extendedColumnsOf } from '../src/events/extended-columns.ts';
+import { LEGACY_TABLES, legacyLayoutOf, type LegacyColumn } from '../src/events/legacy-tables.ts';
 import { HTTP_LIMITS } from '../src/http/server.ts';
 import { DEFAULT_WIRE_LIMITS } from '../src/wire/wire-limits.ts';
 
@@ -31,6 +32,7 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, () => string>>>> =
   'docs/wire-codings.md': { 'wire limits': wireLimits },
   'docs/package-format.md': { columns: columnTables, 'extended columns': extendedColumnTable },
   'docs/api.md': { 'http limits': httpLimits },
+  'docs/api-1.0.md': { 'legacy tables': legacyTables },
   'docs/performance.md': performanceBlocks(),
 };
 
@@ -190,6 +192,21 @@ function columnTables(): string {
     ]);
     return `#### ${dataType}\n\n${table(['column', 'type', 'width'], rows)}`;
   }).join('\n\n');
+}
+
+function legacyTables(): string {
+  return LEGACY_TABLES.map((name) => {
+    const { dataType, columns } = legacyLayoutOf(name);
+    const rows = columns.map((column) => [`\`${column.name}\``, legacySource(column)]);
+    return `#### ${name}\n\nThe rows of ${dataType}.\n\n${table(['column', 'what it holds'], rows)}`;
+  }).join('\n\n');
+}
+
+function legacySource(column: LegacyColumn): string {
+  if ('from' in column) return `\`${column.from}\``;
+  if ('constant' in column) return `always \`${column.constant}\``;
+  const MADE = { resolution: 'width and height, below', attribute: '[a JSON object](#attribute)', nothing: 'null' };
+  return MADE[column.made];
 }
 
 function extendedColumnTable(): string {

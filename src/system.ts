@@ -10,10 +10,11 @@ import type { Logger } from 'pino';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Catalog } from './catalog/catalog.ts';
 import { openDataCatalog } from './catalog/data-catalog.ts';
-import type { ExportHourJob, ExportJobResult, ExportJobs } from './exports/export-jobs.ts';
+import type { ExportHourJob, ExportJobResult, ExportJobs, LegacyJobs } from './exports/export-jobs.ts';
 import { ExportMetrics } from './exports/export-metrics.ts';
 import { openGzipCodec, type GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
 import { HourScheduler } from './exports/hour-scheduler.ts';
+import { LegacyRunner } from './exports/legacy/legacy-runner.ts';
 import { RetentionSweep } from './exports/retention-sweep.ts';
 import { TaskRunner, type TaskRunnerOptions } from './exports/task-runner.ts';
 import { CallLimit } from './http/call-limit.ts';
@@ -148,7 +149,24 @@ export async function openServer(config: ServerConfig): Promise<Server> {
     const monotonicMs = (): number => performance.now();
     const sweep = new RetentionSweep({ catalog, store, packages, clock, logger, retentionDays, doubtMs, monotonicMs });
     const scheduler = new HourScheduler({ catalog, store, clock, logger, retentionDays, sweep, onTasks });
-    const loops = closers.add(startLoops([(signal) => scheduler.run(signal), (signal) => runner.run(signal)]));
+    const legacyRunner = new LegacyRunner({
+      catalog,
+      packages,
+      jobs: legacyJobs(closers.add(openWorkerPool({ file: neighbourFile('worker'), threads: 1 }))),
+      clock,
+      logger,
+      job: { packagesRoot, gzip: config.gzip },
+      packageBytes: config.packageBytes,
+      maxAttempts: config.exportAttempts,
+      leaseMs: config.exportLeaseMs,
+    });
+    const loops = closers.add(
+      startLoops([
+        (signal) => scheduler.run(signal),
+        (signal) => runner.run(signal),
+        (signal) => legacyRunner.run(signal),
+      ]),
+    );
     const callLimit = new CallLimit({
       callsPerSecond: (ai) => catalog.settings.of(ai).find('callLimit', hourOf(clock.nowMs())) ?? config.callsPerSecond,
     });
@@ -268,6 +286,14 @@ function poolJobs(pool: WorkerPool): StoreJobs & ExportJobs {
     completeRuns: (job, signal) => pool.run('completeRuns', job, signal) as Promise<CompletedRuns>,
     linkServerEvents: (job, signal) => pool.run('linkServerEvents', job, signal) as Promise<LinkedRuns>,
     exportHour: (job: ExportHourJob, signal) => pool.run('exportHour', job, signal) as Promise<ExportJobResult>,
+  };
+}
+
+/** 1.0 packages are made in a thread of their own, so that the export of an hour that closes never waits behind them. */
+function legacyJobs(pool: WorkerPool): LegacyJobs {
+  return {
+    makeLegacyHour: (job, signal) =>
+      pool.run('makeLegacyHour', job, signal) as ReturnType<LegacyJobs['makeLegacyHour']>,
   };
 }
 

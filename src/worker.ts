@@ -4,7 +4,7 @@
  * The thread's own composition root: what a job needs is opened here, once a thread.
  */
 import { workerData } from 'node:worker_threads';
-import { ExportJobsInPlace, type ExportHourJob } from './exports/export-jobs.ts';
+import { ExportJobsInPlace, type ExportHourJob, type LegacyHourJob } from './exports/export-jobs.ts';
 import { loadIsaL } from './exports/gzip/isa-l-library.ts';
 import type { GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
 import { useCrc32 } from './lib/crc32.ts';
@@ -25,3 +25,4 @@ export const sortSegment = sendingCodes(sort);
 export const completeRuns = sendingCodes(complete);
 export const linkServerEvents = sendingCodes(link);
 export const exportHour = sendingCodes((job: ExportHourJob) => exportJobs.exportHour(job));
+export const makeLegacyHour = sendingCodes((job: LegacyHourJob) => exportJobs.makeLegacyHour(job));

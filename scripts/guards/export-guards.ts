@@ -181,9 +181,11 @@ export const EXPORT_GUARDS: readonly Guard[] = [
     protects: 'no manifest names a package that retention has deleted',
     file: SWEEP,
     find: `    await catalog.manifests.deletePackagesBefore(limit, ai);
+    await catalog.legacy.deleteBefore(ai, limit);
     await packages.deleteBefore(ai, limit);
 `,
     replacement: `    await packages.deleteBefore(ai, limit);
+    await catalog.legacy.deleteBefore(ai, limit);
     await catalog.manifests.deletePackagesBefore(limit, ai);
 `,
     test: { file: SWEEP_TEST, name: 'deletes the manifest before its packages' },

@@ -4,6 +4,7 @@ import { ARRIVAL_GUARDS } from './arrival-guards.ts';
 import { EXPORT_GUARDS } from './export-guards.ts';
 import type { Guard } from './guard.ts';
 import { HOUR_GUARDS } from './hour-guards.ts';
+import { LEGACY_GUARDS } from './legacy-guards.ts';
 import { LINKING_GUARDS } from './linking-guards.ts';
 import { ORDER_GUARDS } from './order-guards.ts';
 import { PROOF_GUARDS } from './proof-guards.ts';
@@ -15,6 +16,7 @@ export const GUARDS: readonly Guard[] = [
   ...HOUR_GUARDS,
   ...LINKING_GUARDS,
   ...EXPORT_GUARDS,
+  ...LEGACY_GUARDS,
   ...PROOF_GUARDS,
   ...ACCESS_GUARDS,
   ...SETTINGS_GUARDS,

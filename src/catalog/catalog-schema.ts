@@ -16,6 +16,8 @@ export type CatalogSchema = {
   readonly manifest: ManifestRow;
   readonly package: PackageRow;
   readonly server_keys: ServerKeysRow;
+  readonly legacy_task: LegacyTaskRow;
+  readonly legacy_package: PackageRow;
   readonly project_setting: ProjectSettingRow;
   readonly project_retention: ProjectRetentionRow;
   readonly replayed_event: ReplayedEventRow;
@@ -89,7 +91,7 @@ export type PackageRow = {
   readonly ai: string;
   readonly hour: number;
   readonly revision: number;
-  /** Place in DATA_TYPES. */
+  /** Place in DATA_TYPES; in `legacy_package` in LEGACY_TABLES. */
   readonly data_type: number;
   readonly part: number;
   readonly name: string;
@@ -99,6 +101,12 @@ export type PackageRow = {
   readonly md5: string;
   readonly sha256: string;
   readonly csv_sha256: string;
+};
+
+/** The making of an hour's 1.0 packages. */
+type LegacyTaskRow = TaskRow & {
+  /** Of what its packages were made from last; null until they were. */
+  readonly revision: number | null;
 };
 
 type ServerKeysRow = {

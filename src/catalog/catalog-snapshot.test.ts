@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { flipByte } from '../../test/helpers/run-files.ts';
 import {
   NEW_YEAR,
+  NEW_YEAR_MS,
   openForTest,
   openWithProject,
   publishHour,
@@ -36,6 +37,20 @@ describe('snapshotCatalog', () => {
     );
     assert.equal(copy.serverKeys.publicKeyPem, catalog.serverKeys.publicKeyPem);
     assert.equal((await catalog.projects.list())[0]!.name, 'not committed');
+  });
+
+  it('names the packages that were made for the 1.0 API, so that a backup has them', async (t) => {
+    const { catalog, path, ai } = await openWithProject(t);
+    await publishHour(catalog, ai, NEW_YEAR, [samplePackage('visit', 0, 'a')]);
+    await catalog.legacy.request(ai, [{ hour: NEW_YEAR, revision: 1 }], NEW_YEAR_MS);
+    const task = await catalog.legacy.claim({ nowMs: NEW_YEAR_MS, leaseMs: 1 });
+    const made = { ...samplePackage('visit', 0, 'b'), dataType: 'visit' } as const;
+    assert.ok(await catalog.legacy.publish(task!, 1, [made]));
+    const named = snapshotCatalog(path, join(dirname(path), 'copy.sqlite'));
+    assert.deepEqual(
+      named.map(({ key }) => key),
+      [samplePackage('visit', 0, 'a').key, made.key],
+    );
   });
 
   it('is one file that only its owner may read, also while it is looked at', async (t) => {

@@ -12,13 +12,13 @@ import { newestApplied, refuseNewer } from './migrations/migrate.ts';
 import { MIGRATIONS } from './migrations/migrations.ts';
 import { withTranslatedErrors } from './sqlite-errors.ts';
 
-/** A package that some manifest of the snapshot names. */
+/** A package that some manifest of the snapshot names, or that was made of one for the 1.0 API. */
 export type SnapshotPackage = { readonly key: string; readonly sha256: string };
 
 const BUSY_TIMEOUT_MS = 5_000;
 
 /**
- * Writes the catalog as it is now into a new file, for this user alone, and returns the packages that its manifests name. The
+ * Writes the catalog as it is now into a new file, for this user alone, and returns the packages that it names. The
  * caller makes the file durable. @throws AppError format_too_new, store_corrupt, store_unavailable
  */
 export function snapshotCatalog(path: string, target: string): readonly SnapshotPackage[] {
@@ -35,7 +35,9 @@ export function snapshotCatalog(path: string, target: string): readonly Snapshot
     return withTranslatedErrors(target, () => {
       const fault = copy.prepare('PRAGMA quick_check(1)').get()?.quick_check;
       if (fault !== 'ok') throw new AppError('store_corrupt', `The catalog ${path} is damaged: ${String(fault)}.`);
-      return copy.prepare('SELECT DISTINCT key, sha256 FROM package ORDER BY key').all() as SnapshotPackage[];
+      const tables = ['package', 'legacy_package'].filter((table) => hasTable(copy, table)); // of an older program, the first only
+      const selects = tables.map((table) => `SELECT key, sha256 FROM ${table}`);
+      return copy.prepare(`${selects.join(' UNION ')} ORDER BY key`).all() as SnapshotPackage[];
     });
   } finally {
     copy.close();
@@ -50,6 +52,10 @@ export function refuseNewerCatalog(path: string): void {
   } finally {
     database.close();
   }
+}
+
+function hasTable(database: DatabaseSync, name: string): boolean {
+  return database.prepare(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?`).get(name) !== undefined;
 }
 
 function open(path: string): DatabaseSync {

@@ -6,6 +6,7 @@
  */
 import type { DataType } from '../events/data-types.ts';
 import type { Hour, HourRange } from '../events/hour.ts';
+import type { LegacyExportTable } from './legacy-export.ts';
 import type { PackageSettings, SettingName, SettingValues } from './project-settings.ts';
 import type { SettingChange, SettingTimeline } from './setting-timeline.ts';
 
@@ -156,8 +157,8 @@ export interface TaskTable {
 }
 
 /** One published package, as the manifest describes it. */
-export type PackageEntry = {
-  readonly dataType: DataType;
+export type PackageEntry<Table extends string = DataType> = {
+  readonly dataType: Table;
   /** Place among the packages of its data type and hour, from 0. */
   readonly part: number;
   /** File name, `part-00000-{uuid}-c000.csv.gz`. */
@@ -273,6 +274,7 @@ export interface Catalog {
   readonly tokens: TokenTable;
   readonly tasks: TaskTable;
   readonly manifests: ManifestTable;
+  readonly legacy: LegacyExportTable;
   /** The server's keys, made once per data directory. Signing keys never leave the process but in backups. */
   readonly serverKeys: ServerKeys;
   /** Closes the connection; later calls throw. */

@@ -13,7 +13,15 @@ import type { DataType } from '../events/data-types.ts';
 import { hourFromInteger, type Hour, type HourRange } from '../events/hour.ts';
 import type { CatalogDatabase, CatalogTransaction } from './catalog-database.ts';
 import type { CatalogSchema } from './catalog-schema.ts';
-import type { ClaimedTask, Manifest, ManifestFacts, ManifestTable, Publication, PublishedPackage } from './catalog.ts';
+import type {
+  ClaimedTask,
+  Manifest,
+  ManifestFacts,
+  ManifestTable,
+  Publication,
+  PublishedPackage,
+  SettingTable,
+} from './catalog.ts';
 import {
   codeOf,
   insertPackages,
@@ -25,6 +33,8 @@ import {
 import { buildLogEntry, buildManifestContent, hashCanonical, signManifestHash } from './public-manifest.ts';
 import { appendPublication, PUBLICATION_COLUMNS, readLog, readLogEnd, readNextRevision } from './publication-log.ts';
 import { finishTask } from './task-table.ts';
+import { requestWithPublication } from './legacy-export-table.ts';
+import { FIXED_DEFAULTS } from './project-settings.ts';
 
 type ManifestDraft = Parameters<ManifestTable['publish']>[1];
 
@@ -32,14 +42,17 @@ type ManifestDraft = Parameters<ManifestTable['publish']>[1];
 export class SqlManifestTable implements ManifestTable {
   readonly #database: CatalogDatabase;
   readonly #signingKey: KeyObject;
+  readonly #settings: Pick<SettingTable, 'of'>;
 
-  constructor(database: CatalogDatabase, signingKeyPem: string) {
+  constructor(database: CatalogDatabase, signingKeyPem: string, settings: Pick<SettingTable, 'of'>) {
     this.#database = database;
+    this.#settings = settings;
     this.#signingKey = createPrivateKey(signingKeyPem);
   }
 
   publish(task: ClaimedTask, draft: ManifestDraft): Promise<Manifest | undefined> {
     const factsText = JSON.stringify(draft.facts);
+    const isLegacyHour = this.#settings.of(task.ai).find('legacyExport', task.hour) ?? FIXED_DEFAULTS.legacyExport;
     return this.#database.write(async (transaction) => {
       if (!(await finishTask(transaction, task))) return undefined;
       await refuseOtherRevision(transaction, task, draft.revision);
@@ -56,6 +69,7 @@ export class SqlManifestTable implements ManifestTable {
       const { ai, hour, revision } = manifest;
       await transaction.insertInto('manifest').values({ ai, hour, revision, facts: factsText }).execute();
       await insertPackages(transaction, manifest);
+      await requestWithPublication(transaction, manifest, isLegacyHour);
       return manifest;
     });
   }

@@ -5,6 +5,7 @@
  */
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Catalog } from './catalog.ts';
+import { SqlLegacyExportTable } from './legacy-export-table.ts';
 import { SqlManifestTable } from './manifest-table.ts';
 import { ProjectCache } from './project-cache.ts';
 import { SqlProjectTable } from './project-table.ts';
@@ -36,13 +37,15 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
   try {
     const serverKeys = await loadServerKeys(database, clock.nowMs());
     const projectCache = new ProjectCache(database);
+    const settings = new SqlSettingTable(database, projectCache);
     return {
       projects: new SqlProjectTable(database, projectCache),
-      settings: new SqlSettingTable(database, projectCache),
+      settings,
       replays: new SqlReplayTable(database),
       tokens: new SqlTokenTable(database),
       tasks: new SqlTaskTable(database),
-      manifests: new SqlManifestTable(database, serverKeys.signingKeyPem),
+      manifests: new SqlManifestTable(database, serverKeys.signingKeyPem, settings),
+      legacy: new SqlLegacyExportTable(database),
       serverKeys,
       close: () => database.close(),
     };

@@ -3,9 +3,12 @@ import type { PackageSettings } from '../catalog/project-settings.ts';
 import type { Hour } from '../events/hour.ts';
 import { LocalPackageStore } from '../packages/local-package-store.ts';
 import { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
+import type { PackageEntry } from '../catalog/catalog.ts';
+import type { LegacyTable } from '../events/legacy-tables.ts';
 import { exportHour, type ExportedHour } from './export-hour.ts';
 import type { GzipCodec } from './gzip/gzip-codec.ts';
 import { openGzipCodec, type GzipCodecChoice } from './gzip/open-gzip-codec.ts';
+import { makeLegacyHour } from './legacy/make-legacy-hour.ts';
 
 export type ExportHourJob = {
   /** Where the hour log lies. */
@@ -24,11 +27,22 @@ export interface ExportJobs {
   exportHour(job: ExportHourJob, signal?: AbortSignal): Promise<ExportJobResult>;
 }
 
+/** The making of an hour's 1.0 packages. */
+export type LegacyHourJob = Omit<ExportHourJob, 'storeRoot'> & {
+  /** The 2.0 packages of the revision that they are made from. */
+  readonly sources: readonly PackageEntry[];
+};
+
+export interface LegacyJobs {
+  /** Makes the 1.0 packages of an hour. Aborted as `exportHour`. */
+  makeLegacyHour(job: LegacyHourJob, signal?: AbortSignal): Promise<readonly PackageEntry<LegacyTable>[]>;
+}
+
 /** An exported hour, and what a person should know of how it was made, a sentence each. */
 export type ExportJobResult = ExportedHour & { readonly warnings: readonly string[] };
 
 /** Runs export jobs in the calling thread. Opens each codec once, because ISA-L is tested whenever it is opened. */
-export class ExportJobsInPlace implements ExportJobs {
+export class ExportJobsInPlace implements ExportJobs, LegacyJobs {
   readonly #codecs = new Map<string, Promise<GzipCodec>>();
 
   async exportHour(job: ExportHourJob): Promise<ExportJobResult> {
@@ -44,6 +58,17 @@ export class ExportJobsInPlace implements ExportJobs {
       store: await LocalPackageStore.open(job.packagesRoot),
     });
     return { ...exported, warnings: [...warnings] };
+  }
+
+  async makeLegacyHour(job: LegacyHourJob): Promise<readonly PackageEntry<LegacyTable>[]> {
+    const { gzip, packagesRoot, settings } = job;
+    return makeLegacyHour({
+      ...job,
+      codec: await this.#codec(gzip, settings.gzipLevel),
+      store: await LocalPackageStore.open(packagesRoot),
+      maxPackageBytes: settings.packageBytes,
+      spillFolder: packagesRoot,
+    });
   }
 
   #codec(choice: GzipCodecChoice, level: number): Promise<GzipCodec> {

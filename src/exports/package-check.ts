@@ -12,7 +12,7 @@ import { createGunzip } from 'node:zlib';
 import type { PublicPackage } from '../catalog/manifest-schema.ts';
 import type { PackageSettings } from '../catalog/project-settings.ts';
 import { CsvRowCounter } from '../events/csv-row-counter.ts';
-import { headerLine } from '../events/data-types.ts';
+import { headerLine, isDataType } from '../events/data-types.ts';
 import { exportedColumnsOf } from '../events/extended-columns.ts';
 
 /** What a package's manifest says of how it was made; without it the form of its CSV is not checked. */
@@ -24,17 +24,23 @@ const CARRIAGE_RETURN = 0x0d;
 /** Opens the file from its beginning; called once for each reading. */
 export type OpenFile = () => Promise<Readable>;
 
+/** What is said of a package that its file can be checked against. */
+export type PackageFacts = Pick<PublicPackage, 'rows' | 'bytes' | 'md5' | 'sha256' | 'csvSha256'> & {
+  /** A data type, or a table of the 1.0 API. */
+  readonly dataType: string;
+};
+
 /** Finds what is wrong with a package; each entry is a part of a sentence. None when it is whole. @throws what reading throws */
 export async function findPackageFaults(
   openFile: OpenFile,
-  expected: PublicPackage,
+  expected: PackageFacts,
   settings?: CheckedSettings,
 ): Promise<readonly string[]> {
   const faults = await findFileFaults(openFile, expected);
   return faults.length > 0 ? faults : findCsvFaults(openFile, expected, settings);
 }
 
-async function findFileFaults(openFile: OpenFile, expected: PublicPackage): Promise<readonly string[]> {
+async function findFileFaults(openFile: OpenFile, expected: PackageFacts): Promise<readonly string[]> {
   const md5 = createHash('md5');
   const sha256 = createHash('sha256');
   let bytes = 0;
@@ -52,13 +58,16 @@ async function findFileFaults(openFile: OpenFile, expected: PublicPackage): Prom
 
 async function findCsvFaults(
   openFile: OpenFile,
-  expected: PublicPackage,
+  expected: PackageFacts,
   settings: CheckedSettings | undefined,
 ): Promise<readonly string[]> {
   const csvSha256 = createHash('sha256');
   const counter = new CsvRowCounter();
   const { dataType } = expected;
-  const header = settings && Buffer.from(headerLine(dataType, exportedColumnsOf(dataType, settings.extendedColumns)));
+  const header =
+    settings && isDataType(dataType)
+      ? Buffer.from(headerLine(dataType, exportedColumnsOf(dataType, settings.extendedColumns)))
+      : undefined;
   const isBlanked = settings?.lineBreaks === 'blank';
   let head = Buffer.alloc(0);
   let breaks = 0;
@@ -101,7 +110,7 @@ function differences(comparisons: readonly Comparison[]): readonly string[] {
     .map(([what, found, expected, unit]) => `${what} ${found}${unit ? ` ${unit}` : ''} instead of ${expected}`);
 }
 
-/** Zlib's own errors have codes of their own: Z_DATA_ERROR, Z_BUF_ERROR, … */
-function isGzipError(error: unknown): error is Error {
+/** Says whether data could not be unpacked: zlib's own errors have codes of their own: Z_DATA_ERROR, Z_BUF_ERROR, … */
+export function isGzipError(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
 }

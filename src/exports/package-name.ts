@@ -6,13 +6,16 @@
  */
 import { createHash } from 'node:crypto';
 import type { DataType } from '../events/data-types.ts';
+import type { LegacyTable } from '../events/legacy-tables.ts';
 import { formatUtcHour } from '../events/hour.ts';
 import type { Hour } from '../events/hour.ts';
 
 /** What the packages of one `PackageWriter` have in common. */
 export type PackageSet = {
   readonly ai: string;
-  readonly dataType: DataType;
+  /** The version of the API that the packages are for; absent: 2.0. */
+  readonly api?: '1.0' | undefined;
+  readonly dataType: DataType | LegacyTable;
   readonly hour: Hour;
   readonly revision: number;
   /** Name of the gzip codec. */
@@ -26,13 +29,24 @@ export function packageName(set: PackageSet, part: number): string {
 
 /** Gives the key under which the package store keeps a package. */
 export function packageKey(set: PackageSet, name: string): string {
-  return `${set.ai}/${formatUtcHour(set.hour)}/r${set.revision}/${set.dataType}/${name}`;
+  const folder = set.api === undefined ? `${set.ai}/${formatUtcHour(set.hour)}` : legacyFolder(set.ai, set.hour);
+  return `${folder}/${revisionFolder(set.revision)}/${set.dataType}/${name}`;
+}
+
+/** Gives the folder that holds all packages of an hour for the 1.0 API, in folders by revision. */
+export function legacyFolder(ai: string, hour: Hour): string {
+  return `${ai}/${formatUtcHour(hour)}/v1`;
+}
+
+/** Gives the name of a revision's folder. */
+export function revisionFolder(revision: number): string {
+  return `r${revision}`;
 }
 
 /** A UUID of version 8, which RFC 9562 §5.8 has for hashes of one's own. */
-function uuidOf({ ai, dataType, hour, revision, codecName }: PackageSet): string {
+function uuidOf({ ai, api, dataType, hour, revision, codecName }: PackageSet): string {
   const bytes = createHash('sha256')
-    .update(JSON.stringify([ai, dataType, hour, revision, codecName]))
+    .update(JSON.stringify([ai, dataType, hour, revision, codecName, ...(api === undefined ? [] : [api])]))
     .digest();
   bytes[6] = (bytes[6]! & 0x0f) | 0x80;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;

@@ -19,6 +19,7 @@ import type { PackageEntry } from '../catalog/catalog.ts';
 import { headerLine } from '../events/data-types.ts';
 import type { DataType } from '../events/data-types.ts';
 import { exportedColumnsOf } from '../events/extended-columns.ts';
+import { legacyHeaderLine, type LegacyTable } from '../events/legacy-tables.ts';
 import type { Hour } from '../events/hour.ts';
 import type { PackageCreator } from '../packages/package-store.ts';
 import { largestChunkBytes, maxCompressedBytes } from './gzip/compressed-size.ts';
@@ -33,11 +34,14 @@ export const MAX_PACKAGE_BYTES = 64 * 1024 * 1024;
 // Part of the bytes' definition, as the codec is: another size cuts deflate blocks elsewhere.
 const BLOCK_BYTES = 512 * 1024;
 
-export type PackageWriterOptions = {
+/** Whose rows the packages hold: a data type's, or those of a table of the 1.0 API. */
+export type PackagedTable =
+  { readonly api?: undefined; readonly dataType: DataType } | { readonly api: '1.0'; readonly dataType: LegacyTable };
+
+export type PackageWriterOptions<Table extends PackagedTable = PackagedTable> = Table & {
   readonly codec: GzipCodec;
   readonly store: PackageCreator;
   readonly ai: string;
-  readonly dataType: DataType;
   readonly hour: Hour;
   readonly revision: number;
   /** Default: 64 MiB. */
@@ -46,16 +50,17 @@ export type PackageWriterOptions = {
   readonly extendedColumns?: boolean;
 };
 
-export class PackageWriter {
+export class PackageWriter<Table extends PackagedTable = PackagedTable> {
   readonly #codec: GzipCodec;
   readonly #store: PackageCreator;
   readonly #set: PackageSet;
+  readonly #dataType: Table['dataType'];
   readonly #header: Buffer;
   readonly #maxPackageBytes: number;
   /** One is filled while the other is compressed. */
   #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   #otherBlock = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  readonly #finished: PackageEntry[] = [];
+  readonly #finished: PackageEntry<Table['dataType']>[] = [];
   #file: PackageFile | undefined;
   /** Rows of the current package, those of the block included. */
   #rows = 0;
@@ -64,12 +69,17 @@ export class PackageWriter {
   #blockRoomBytes = 0;
   #isClosed = false;
 
-  constructor(options: PackageWriterOptions) {
-    const { ai, dataType, hour, revision, codec } = options;
+  constructor(options: PackageWriterOptions<Table>) {
+    const { ai, api, dataType, hour, revision, codec } = options;
     this.#codec = codec;
     this.#store = options.store;
-    this.#set = { ai, dataType, hour, revision, codecName: codec.name };
-    this.#header = Buffer.from(headerLine(dataType, exportedColumnsOf(dataType, options.extendedColumns ?? false)));
+    this.#set = { ai, api, dataType, hour, revision, codecName: codec.name };
+    this.#dataType = dataType;
+    this.#header = Buffer.from(
+      options.api
+        ? legacyHeaderLine(options.dataType)
+        : headerLine(options.dataType, exportedColumnsOf(options.dataType, options.extendedColumns ?? false)),
+    );
     this.#maxPackageBytes = options.maxPackageBytes ?? MAX_PACKAGE_BYTES;
   }
 
@@ -86,7 +96,7 @@ export class PackageWriter {
   }
 
   /** Finishes the last package and gives all of them, in order. @throws the error of the store or the codec, after aborting */
-  async finish(): Promise<readonly PackageEntry[]> {
+  async finish(): Promise<readonly PackageEntry<Table['dataType']>[]> {
     await this.#orAbort(async () => {
       if (this.#file !== undefined) await this.#finishFile(this.#file);
     });
@@ -152,7 +162,7 @@ export class PackageWriter {
     if (sums.bytes > this.#maxPackageBytes && this.#rows > 1) {
       throw new Error(`a package of ${sums.bytes} bytes was written where ${this.#maxPackageBytes} is the limit`);
     }
-    const { dataType } = this.#set;
+    const dataType = this.#dataType;
     const part = this.#finished.length;
     const name = packageName(this.#set, part);
     this.#finished.push({ dataType, part, name, key: packageKey(this.#set, name), rows: this.#rows, ...sums });

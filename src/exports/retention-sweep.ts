@@ -96,6 +96,7 @@ export class RetentionSweep {
     await catalog.settings.markDeletedBefore(ai, limit);
     // The manifest first, so that no link is given to a package that is going; then the bytes.
     await catalog.manifests.deletePackagesBefore(limit, ai);
+    await catalog.legacy.deleteBefore(ai, limit);
     await packages.deleteBefore(ai, limit);
     await catalog.tasks.deleteBefore(limit, kept, ai);
     await catalog.replays.deleteBefore(ai, limit);

@@ -9,7 +9,7 @@ import { verifyStores } from './verify-stores.ts';
 
 /** Verifies a catalog over a package store, which is empty unless told. */
 async function verify(
-  catalog: Pick<Catalog, 'manifests' | 'tasks' | 'serverKeys'>,
+  catalog: Pick<Catalog, 'manifests' | 'tasks' | 'serverKeys' | 'legacy'>,
   ai: string,
   packages: PackageReader = { open: () => Promise.resolve(undefined) },
 ) {

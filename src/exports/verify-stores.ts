@@ -19,9 +19,10 @@ import type { PackageReader } from '../packages/package-store.ts';
 import { noCounts, type Findings, type VerifiedCounts } from './findings.ts';
 import { findLedgerFaults } from './ledger.ts';
 import { findPackageFaults } from './package-check.ts';
+import { verifyLegacy } from './verify-legacy.ts';
 
 export type VerifyStoresOptions = {
-  readonly catalog: Pick<Catalog, 'manifests' | 'tasks' | 'serverKeys'>;
+  readonly catalog: Pick<Catalog, 'manifests' | 'tasks' | 'serverKeys' | 'legacy'>;
   readonly packages: PackageReader;
   /** The projects to look at. */
   readonly ais: readonly string[];
@@ -37,6 +38,7 @@ export async function verifyStores(options: VerifyStoresOptions): Promise<Verifi
   for (const ai of options.ais) {
     await verifyLog(options, ai, counts);
     await verifyHours(options, ai, counts);
+    await verifyLegacy(options, ai, counts);
   }
   return counts;
 }

@@ -14,6 +14,7 @@ import { answerError, answerUnroutable, unknownPathError } from './api-errors.ts
 import type { CallTurns } from './call-limit.ts';
 import { addDownloadRoute } from './download-route.ts';
 import { addInsightsRoutes } from './insights-routes.ts';
+import { addLegacyRoutes } from './legacy-routes.ts';
 import { addManifestRoutes } from './manifest-routes.ts';
 import { addOperationsRoutes, type MetricsText, type ReadinessCheck } from './operations-routes.ts';
 import { addRejectedRoutes } from './rejected-routes.ts';
@@ -65,6 +66,7 @@ export async function openApi(options: ApiOptions): Promise<FastifyInstance> {
   const linkSigner = new LinkSigner({ linkKey: options.catalog.serverKeys.linkKey });
   addTokenRoute(app, options);
   addInsightsRoutes(app, { ...options, linkSigner, publicUrl: options.publicUrl });
+  addLegacyRoutes(app, { ...options, linkSigner, publicUrl: options.publicUrl });
   addManifestRoutes(app, options);
   addSettingsRoute(app, options);
   addRejectedRoutes(app, options);

@@ -279,6 +279,7 @@ function storeOf(stream: () => Readable, onClose: () => void): PackageStore {
     },
     delete: () => Promise.resolve(),
     deleteBefore: () => Promise.resolve(),
+    deleteUnder: () => Promise.resolve(),
     open: (key) => {
       const close = () => {
         onClose();

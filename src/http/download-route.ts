@@ -13,6 +13,7 @@ import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { BaseLogger } from 'pino';
 import type { Catalog, PublishedPackage } from '../catalog/catalog.ts';
+import type { LegacyPackage } from '../catalog/legacy-export.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isSystemError } from '../lib/system-error.ts';
@@ -24,12 +25,15 @@ import { buildErrorBody } from './error-body.ts';
 import { READ_METHODS } from './resource.ts';
 
 export type DownloadRouteOptions = {
-  readonly catalog: Pick<Catalog, 'manifests'>;
+  readonly catalog: Pick<Catalog, 'manifests' | 'legacy'>;
   readonly packages: PackageReader;
   readonly linkSigner: LinkSigner;
   readonly clock: Clock;
   readonly logger: BaseLogger;
 };
+
+/** A package that a link may lead to. */
+type LinkedEntry = PublishedPackage | LegacyPackage;
 
 export function addDownloadRoute(app: FastifyInstance, options: DownloadRouteOptions): void {
   app.route({
@@ -64,12 +68,15 @@ async function download(
 async function findLinkedPackage(
   { catalog, linkSigner, clock }: DownloadRouteOptions,
   request: FastifyRequest,
-): Promise<PublishedPackage> {
+): Promise<LinkedEntry> {
   const check = linkSigner.check(request.raw.url ?? '', clock.nowMs());
   if (check.status === 'refused') throw unknownPathError(request);
   if (check.status === 'expired') throw new AppError('link_refused', 'This link has expired.');
-  const { ai, hour, dataType, name } = check.linked;
-  const found = await catalog.manifests.findPackage(ai, hour, dataType, name);
+  const { linked } = check;
+  const { ai, hour, name } = linked;
+  const found = await (linked.api === undefined
+    ? catalog.manifests.findPackage(ai, hour, linked.dataType, name)
+    : catalog.legacy.findPackage(ai, hour, linked.dataType, name));
   if (!found) throw goneError();
   return found;
 }
@@ -79,7 +86,7 @@ function goneError(): AppError {
 }
 
 type Sending = {
-  readonly found: PublishedPackage;
+  readonly found: LinkedEntry;
   readonly opened: OpenPackage;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
@@ -110,13 +117,13 @@ async function sendPackage(logger: BaseLogger, { found, opened, request, reply }
   return reply;
 }
 
-function rangeOf({ method, headers }: FastifyRequest, found: PublishedPackage): ByteRange {
+function rangeOf({ method, headers }: FastifyRequest, found: LinkedEntry): ByteRange {
   const ifRange = headers['if-range'];
   const isAsked = method === 'GET' && (ifRange === undefined || ifRange === etagOf(found));
   return parseByteRange(isAsked ? headers.range : undefined, found.bytes);
 }
 
-function headersOf(found: PublishedPackage, range: ByteRange): Record<string, string | number> {
+function headersOf(found: LinkedEntry, range: ByteRange): Record<string, string | number> {
   return {
     'Content-Type': 'application/gzip',
     'Content-Disposition': `attachment; filename="${found.name}"`,
@@ -133,7 +140,7 @@ function headersOf(found: PublishedPackage, range: ByteRange): Record<string, st
   };
 }
 
-function etagOf({ md5 }: PublishedPackage): string {
+function etagOf({ md5 }: LinkedEntry): string {
   return `"${md5}"`;
 }
 

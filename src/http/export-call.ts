@@ -57,7 +57,8 @@ export function parseExportCall(sent: SentExportCall): ExportCall {
   return { status: 'readable', date, dataType, expireMinutes, echo };
 }
 
-function parseExpireMinutes(query: URLSearchParams): number | string {
+/** Reads how long links are to live; a sentence when it cannot be read. */
+export function parseExpireMinutes(query: URLSearchParams): number | string {
   const name = EXPIRE_NAMES.find((candidate) => query.has(candidate));
   if (name === undefined) return DEFAULT_EXPIRE_MINUTES;
   const [text = '', ...more] = query.getAll(name);

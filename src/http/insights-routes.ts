@@ -92,10 +92,11 @@ async function exportLinks(
   return answer(200, { status: state.status, errorMsg: state.errorMsg, links: [] });
 }
 
-async function readState(
-  { catalog, clock, retentionDays }: InsightsRouteOptions,
+/** Reads how far the hours of a call are. */
+export async function readState(
+  { catalog, clock, retentionDays }: Pick<InsightsRouteOptions, 'catalog' | 'clock' | 'retentionDays'>,
   project: Project,
-  { date }: ReadableCall,
+  { date }: Pick<ReadableCall, 'date'>,
 ): Promise<ExportState> {
   const tasks = await catalog.tasks.list(project.ai, date.hours);
   const nowMs = clock.nowMs(); // the call may have waited
@@ -133,7 +134,8 @@ export async function takeTurn(callLimit: CallTurns, ai: string, { raw }: Fastif
   return turn;
 }
 
-function queryOf({ raw: { url = '' } }: FastifyRequest): URLSearchParams {
+/** Reads a request's query as it came, since fastify's own drops what it cannot decode. */
+export function queryOf({ raw: { url = '' } }: FastifyRequest): URLSearchParams {
   const mark = url.indexOf('?');
   return new URLSearchParams(mark === -1 ? '' : url.slice(mark));
 }

@@ -160,6 +160,20 @@ describe('LocalPackageStore', () => {
     await store.delete('b/c');
   });
 
+  test('deletes everything below a folder, unfinished packages too, but for what it is told to keep', async (t) => {
+    const { store, folder } = await openStore(t);
+    for (const key of ['a/1/v1/r1/x', 'a/1/v1/r2/x', 'a/1/v1/r2/page/y', 'a/1/r1/x'])
+      await put(store, key, Buffer.from('1'));
+    const unfinished = await store.create('a/1/v1/r2/z');
+    await store.deleteUnder('a/1/v1', new Set(['r1']));
+    assert.deepEqual(await filesIn(folder), ['a/1/r1/x', 'a/1/v1/r1/x']);
+    await store.deleteUnder('a/1/v1');
+    await store.deleteUnder('a/1/v1');
+    assert.deepEqual([await filesIn(folder), await readdir(join(folder, 'a/1'))], [['a/1/r1/x'], ['r1']]);
+    await assert.rejects(store.deleteUnder('../x'), RangeError);
+    await unfinished.abort();
+  });
+
   test('writes and deletes in the same folders at the same time', async (t) => {
     const { store, folder } = await openStore(t);
     const one = async (name: string): Promise<void> => {

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { DATA_TYPES } from '../events/data-types.ts';
 import { parseUtcHour } from '../events/hour.ts';
+import { LEGACY_TABLES } from '../events/legacy-tables.ts';
 import { LinkSigner, resemblesLink } from './signed-link.ts';
 
 const LINK_KEY = randomBytes(32);
@@ -49,6 +50,20 @@ describe('LinkSigner', () => {
         });
       }),
     );
+  });
+
+  test('leaves v2 out of the links of the 1.0 API, and takes none of the two for the other', () => {
+    for (const dataType of LEGACY_TABLES) {
+      const linked = { ...LINKED, api: '1.0', dataType } as const;
+      const built = signer.build({ base: BASE, linked, expiresAtSeconds: EXPIRES });
+      assert.match(built, new RegExp(`/[0-9a-f]{27}_${LINKED.ai}_${dataType}_201807010000/part-`));
+      const { revision: _revision, ...rest } = linked;
+      assert.deepEqual(signer.check(built.slice(BASE.length), 0), { status: 'valid', linked: rest });
+      const other = built.slice(BASE.length).replace('_201807010000', '_v2_201807010000');
+      assert.equal(signer.check(other, 0).status, 'refused');
+    }
+    assert.equal(signer.check(target.replace('_v2', ''), 0).status, 'refused');
+    assert.ok(resemblesLink(target.replace('_v2', '').replace(/\?.*/, '')));
   });
 
   test('takes a link to the end of its last second and not longer', () => {

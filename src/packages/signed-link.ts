@@ -3,6 +3,8 @@
  *
  *   {base}/{hexprefix}_{ai}_{type}_v2_{yyyyMMddHHmm UTC}/{file name}?Expires={epoch seconds}&Signature={64 hex digits}
  *
+ * Links of the 1.0 API have no `_v2`, as theirs never had: a client of it takes all that stands between ai and date for the table.
+ *
  * Clients cut such links at fixed places, so hexprefix fills the folder's start up to where they cut. It is keyed, so it tells
  * nothing. The signature is an HMAC-SHA256 over every byte from the folder's slash to the end of Expires, and a link is
  * read from the request target as it came, before anything is decoded: another order, a parameter more, a digit in upper case or
@@ -13,15 +15,17 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { isDataType, type DataType } from '../events/data-types.ts';
 import { formatUtcHour, parseUtcHour, type Hour } from '../events/hour.ts';
+import { isLegacyTable, type LegacyTable } from '../events/legacy-tables.ts';
 
-/** The package that a link leads to. */
+/** The package that a link leads to: of a data type, or of a table of the 1.0 API. */
 export type LinkedPackage = {
   readonly ai: string;
-  readonly dataType: DataType;
   readonly hour: Hour;
   /** File name, `part-00000-{uuid}-c000.csv.gz`. */
   readonly name: string;
-};
+} & (
+  { readonly api?: undefined; readonly dataType: DataType } | { readonly api: '1.0'; readonly dataType: LegacyTable }
+);
 
 /** What became of a request target that should be a link. */
 export type LinkCheck =
@@ -37,13 +41,14 @@ const MAX_PREFIX_LENGTH = 50;
 
 // Neither an ai nor hexprefix holds an underscore, so the first two end them, whatever the data type holds.
 const LINK =
-  /^(\/[0-9a-f]{4,50}_([0-9A-Za-z-]{1,64})_([a-z_]{1,40})_v2_(\d{12})\/([0-9A-Za-z][0-9A-Za-z._-]{0,127})\?Expires=(\d{1,12}))&Signature=([0-9a-f]{64})$/;
+  /^(\/[0-9a-f]{4,50}_([0-9A-Za-z-]{1,64})_([a-z_]{1,40})_(v2_)?(\d{12})\/([0-9A-Za-z][0-9A-Za-z._-]{0,127})\?Expires=(\d{1,12}))&Signature=([0-9a-f]{64})$/;
 
 type LinkParts = readonly [
   whole: string,
   signed: string,
   ai: string,
   dataType: string,
+  version: string | undefined,
   hour: string,
   name: string,
   expires: string,
@@ -51,7 +56,7 @@ type LinkParts = readonly [
 ];
 
 /** Survives the change of any one character of a link. */
-const LINK_TRACE = /_v2_\d{12}\/|[?&](Expires|Signature)=/;
+const LINK_TRACE = /_v2_\d{12}\/|_[a-z]+_\d{12}\/|[?&](Expires|Signature)=/;
 
 /** Builds and checks links under one server key. */
 export class LinkSigner {
@@ -67,8 +72,8 @@ export class LinkSigner {
     readonly linked: LinkedPackage & { readonly revision: number };
     readonly expiresAtSeconds: number;
   }): string {
-    const { ai, dataType, hour, revision, name } = link.linked;
-    const folder = `${ai}_${dataType}_v2_${formatUtcHour(hour)}`;
+    const { ai, api, dataType, hour, revision, name } = link.linked;
+    const folder = `${ai}_${dataType}_${api === undefined ? 'v2_' : ''}${formatUtcHour(hour)}`;
     const prefix = this.#hmac(`prefix\n${folder}\n${revision}`)
       .toString('hex')
       .slice(0, prefixLength(link.base.length + 1));
@@ -80,12 +85,13 @@ export class LinkSigner {
   check(target: string, nowMs: number): LinkCheck {
     const match = LINK.exec(target);
     if (!match) return { status: 'refused' };
-    const [, signed, ai, dataType, hourText, name, expires, signature] = match as unknown as LinkParts;
+    const [, signed, ai, dataType, version, hourText, name, expires, signature] = match as unknown as LinkParts;
     if (!timingSafeEqual(this.#sign(signed), Buffer.from(signature, 'hex'))) return { status: 'refused' };
     const hour = parseUtcHour(hourText);
-    if (hour === undefined || !isDataType(dataType)) return { status: 'refused' };
+    const table = tableOf(dataType, version);
+    if (hour === undefined || table === undefined) return { status: 'refused' };
     if (Math.floor(nowMs / 1000) > Number(expires)) return { status: 'expired' };
-    return { status: 'valid', linked: { ai, dataType, hour, name } };
+    return { status: 'valid', linked: { ai, ...table, hour, name } };
   }
 
   #sign(signed: string): Buffer {
@@ -100,6 +106,14 @@ export class LinkSigner {
 /** Says whether a request target looks like a link, also a broken one, so that its sender is told about links. */
 export function resemblesLink(target: string): boolean {
   return LINK_TRACE.test(target);
+}
+
+function tableOf(
+  name: string,
+  version: string | undefined,
+): { readonly dataType: DataType } | { readonly api: '1.0'; readonly dataType: LegacyTable } | undefined {
+  if (version !== undefined) return isDataType(name) ? { dataType: name } : undefined;
+  return isLegacyTable(name) ? { api: '1.0', dataType: name } : undefined;
 }
 
 function prefixLength(baseLength: number): number {
