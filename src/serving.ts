@@ -65,6 +65,7 @@ export async function openServing(
     const collector = new Collector({
       store,
       projects: catalog.projects,
+      rules: catalog.rules,
       clientAddresses: new ClientAddresses(config.trustedProxies),
       ingestLimit: new IngestLimit({ clock, bytesPerSecond: config.ingestLimitBytesPerSecond }),
       wireLimits: { ...DEFAULT_WIRE_LIMITS, maxBytes: config.maxBodyBytes, maxDecodedBytes: config.maxDecodedBytes },

@@ -8,6 +8,8 @@ import type { Catalog } from './catalog.ts';
 import { SqlManifestTable } from './manifest-table.ts';
 import { ProjectCache } from './project-cache.ts';
 import { SqlProjectTable } from './project-table.ts';
+import { RuleCache } from './rule-cache.ts';
+import { SqlRuleTable } from './rule-table.ts';
 import { loadServerKeys } from './server-keys.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 import { SqlTaskTable } from './task-table.ts';
@@ -33,9 +35,11 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
   const database = await openSqliteDatabase({ path, clock, lockWaitMs });
   try {
     const serverKeys = await loadServerKeys(database, clock.nowMs());
+    const projectCache = new ProjectCache(database);
     return {
-      projects: new SqlProjectTable(database, new ProjectCache(database)),
+      projects: new SqlProjectTable(database, projectCache),
       tokens: new SqlTokenTable(database),
+      rules: new SqlRuleTable(database, new RuleCache(database, projectCache)),
       tasks: new SqlTaskTable(database),
       manifests: new SqlManifestTable(database, serverKeys.signingKeyPem),
       serverKeys,

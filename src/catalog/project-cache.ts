@@ -19,6 +19,8 @@ export class ProjectCache {
   readonly #readDataVersion: StatementSync;
   readonly #readProjectVersion: StatementSync;
   readonly #readProjects: StatementSync;
+  /** Counts the commits of any process that this cache has noticed, whatever they changed. Other caches go by it. */
+  commits = 0;
   #dataVersion: unknown;
   #projectVersion: unknown;
   #byAi: ReadonlyMap<string, Project> = new Map();
@@ -53,6 +55,7 @@ export class ProjectCache {
       if (projectVersion !== this.#projectVersion) this.#reload();
       this.#projectVersion = projectVersion;
       this.#dataVersion = dataVersion;
+      this.commits += 1;
     });
   }
 

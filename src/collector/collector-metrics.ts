@@ -46,7 +46,7 @@ export class CollectorMetrics {
   /** Counts a batch that was stored. */
   countBatch(batch: EventBatch, rejected: number): void {
     for (const { line, received, ignored } of batch.receipts) {
-      this.#events.inc({ line, outcome: 'received' }, received);
+      if (received > 0) this.#events.inc({ line, outcome: 'received' }, received);
       if (ignored > 0) this.#events.inc({ line, outcome: 'ignored' }, ignored);
     }
     if (rejected > 0) this.#events.inc({ line: 'all', outcome: 'rejected' }, rejected);

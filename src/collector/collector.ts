@@ -10,7 +10,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import type { ProjectTable } from '../catalog/catalog.ts';
+import type { ProjectTable, RuleTable } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
 import { mapEvents, type Mapper } from '../events/map-events.ts';
 import { PageDomains } from '../events/page-domains.ts';
@@ -28,6 +28,7 @@ import type { IngestLimit } from './ingest-limit.ts';
 export type CollectorOptions = {
   readonly store: HourStore;
   readonly projects: ProjectTable;
+  readonly rules: Pick<RuleTable, 'rulesOf'>;
   readonly clientAddresses: ClientAddresses;
   readonly ingestLimit: IngestLimit;
   readonly wireLimits: WireLimits;
@@ -56,6 +57,7 @@ export class Collector {
       pageDomains: new PageDomains(),
       userAgents: new UserAgents(),
       onCut: (dataType, column) => options.metrics.cutValues.inc({ data_type: dataType, column }),
+      rulesOf: (ai) => options.rules.rulesOf(ai),
     };
   }
 

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { ROW_FLAGS, type EventBatch } from './event-row.ts';
 import { mapEvents, type MapRequest, type Mapper } from './map-events.ts';
 import { PageDomains } from './page-domains.ts';
+import { NO_RULES } from '../rules/rule-set.ts';
 import { UserAgents } from './user-agent.ts';
 
 const page = { t: 'page', u: 'u', s: 's', tm: 1000, d: 'shop' };
@@ -14,6 +15,7 @@ function newMapper(cuts: string[] = []): Mapper {
   return {
     pageDomains: new PageDomains(),
     userAgents: new UserAgents(),
+    rulesOf: () => NO_RULES,
     onCut: (dataType, column) => cuts.push(`${dataType}.${column}`),
   };
 }

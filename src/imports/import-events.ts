@@ -80,7 +80,12 @@ async function writeEvents(
   writer: ImportWriter,
   sources: readonly ImportSource[],
 ): Promise<Omit<ImportSummary, 'hours'>> {
-  const mapper: Mapper = { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined };
+  const mapper: Mapper = {
+    pageDomains: new PageDomains(),
+    userAgents: new UserAgents(),
+    onCut: () => undefined,
+    rulesOf: (ai) => options.catalog.rules.rulesOf(ai),
+  };
   const checkedHours = new Set<Hour>();
   const reasons: Record<string, number> = {};
   let [events, ignored, rejected, bytes] = [0, 0, 0, 0];
