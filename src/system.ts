@@ -17,6 +17,7 @@ import { HourScheduler } from './exports/hour-scheduler.ts';
 import { RetentionSweep } from './exports/retention-sweep.ts';
 import { TaskRunner, type TaskRunnerOptions } from './exports/task-runner.ts';
 import { CallLimit } from './http/call-limit.ts';
+import type { TaggedHour, TagJobs } from './imports/tag-hour.ts';
 import { recoverImports } from './imports/recover-imports.ts';
 import { HOUR_MS } from './events/hour.ts';
 import { inDataDirectory } from './errors/data-directory.ts';
@@ -61,7 +62,7 @@ export type Workshop = {
   readonly catalog: Catalog;
   readonly store: HourLog;
   readonly reader: HourLogReader;
-  readonly jobs: StoreJobs;
+  readonly jobs: StoreJobs & TagJobs;
   readonly runner: TaskRunner;
   readonly storeRoot: string;
   readonly packagesRoot: string;
@@ -243,12 +244,13 @@ function startLoops(loops: readonly ((signal: AbortSignal) => Promise<void>)[]):
   };
 }
 
-function poolJobs(pool: WorkerPool): StoreJobs & ExportJobs {
+function poolJobs(pool: WorkerPool): StoreJobs & ExportJobs & TagJobs {
   return {
     sortSegment: async (job, signal) => {
       await pool.run('sortSegment', job, signal);
     },
     completeRuns: (job, signal) => pool.run('completeRuns', job, signal) as Promise<readonly string[]>,
+    tagHour: (job) => pool.run('tagHour', job) as Promise<TaggedHour>,
     exportHour: (job: ExportHourJob, signal) => pool.run('exportHour', job, signal) as Promise<ExportJobResult>,
   };
 }

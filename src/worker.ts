@@ -4,6 +4,7 @@
  * The thread's own composition root: what a job needs is opened here, once a thread.
  */
 import { ExportJobsInPlace, type ExportHourJob } from './exports/export-jobs.ts';
+import { tagHour as tag } from './imports/tag-hour.ts';
 import { sendingCodes } from './lib/thread-errors.ts';
 import { completeRuns as complete } from './store/hour-log/complete-runs.ts';
 import { sortSegment as sort } from './store/hour-log/sort-segment.ts';
@@ -13,3 +14,4 @@ const exportJobs = new ExportJobsInPlace();
 export const sortSegment = sendingCodes(sort);
 export const completeRuns = sendingCodes(complete);
 export const exportHour = sendingCodes((job: ExportHourJob) => exportJobs.exportHour(job));
+export const tagHour = sendingCodes(tag);

@@ -6,6 +6,8 @@ import { importCommand } from './import.ts';
 import { ledgerCommand } from './ledger.ts';
 import { projectCreateCommand, projectListCommand, projectShowCommand } from './projects.ts';
 import { restoreCommand } from './restore.ts';
+import { ruleBackfillCommand } from './rule-backfill.ts';
+import { ruleAddCommand, ruleImportCommand, ruleListCommand, ruleRemoveCommand, ruleSetCommand } from './rules.ts';
 import { serveCommand } from './serve.ts';
 import { verifyCommand } from './verify.ts';
 
@@ -15,6 +17,12 @@ export const COMMANDS: readonly Command[] = [
   projectListCommand,
   projectShowCommand,
   importCommand,
+  ruleAddCommand,
+  ruleListCommand,
+  ruleSetCommand,
+  ruleRemoveCommand,
+  ruleImportCommand,
+  ruleBackfillCommand,
   ledgerCommand,
   verifyCommand,
   exportRetryCommand,

@@ -14,6 +14,7 @@ import { addInsightsRoutes } from './insights-routes.ts';
 import { addManifestRoutes } from './manifest-routes.ts';
 import { addOperationsRoutes, type MetricsText, type ReadinessCheck } from './operations-routes.ts';
 import { REQUEST_ID_HEADER, RequestIds } from './request-id.ts';
+import { addRuleRoutes } from './rule-routes.ts';
 import { addTokenRoute } from './token-route.ts';
 
 export type ApiOptions = {
@@ -56,6 +57,7 @@ export async function openApi(options: ApiOptions): Promise<FastifyInstance> {
   addTokenRoute(app, options);
   addInsightsRoutes(app, { ...options, linkSigner, publicUrl: options.publicUrl });
   addManifestRoutes(app, options);
+  addRuleRoutes(app, options);
   addDownloadRoute(app, { ...options, linkSigner });
   addOperationsRoutes(app, options);
   await app.ready();

@@ -10,15 +10,19 @@ import type { Operation } from './api-operation.ts';
 import { ErrorBody } from './error-body.ts';
 import { LIST_LOG, READ_MANIFEST, READ_SERVER_KEY } from './manifest-routes.ts';
 import { UnauthorizedBody } from './project-access.ts';
+import { RULE_OPERATIONS } from './rule-routes.ts';
+import { RuleBody, RuleDocument } from './rule-schema.ts';
 
 /** Every operation of our own API. */
-export const OPERATIONS: readonly Operation[] = [READ_MANIFEST, LIST_LOG, READ_SERVER_KEY];
+export const OPERATIONS: readonly Operation[] = [READ_MANIFEST, LIST_LOG, READ_SERVER_KEY, ...RULE_OPERATIONS];
 
 /** Schemas that the description names once. */
 const COMPONENTS: Readonly<Record<string, TSchema>> = {
   Error: ErrorBody,
   LogEntry: LogEntryDocument,
   Manifest: ManifestDocument,
+  Rule: RuleDocument,
+  RuleDraft: RuleBody,
   Unauthorized: UnauthorizedBody,
 };
 

@@ -146,9 +146,13 @@ async function checkHour(options: ImportOptions, hour: Hour, line: NdjsonLine): 
   }
 }
 
+type ExportHoursOptions = Pick<ImportOptions, 'project' | 'catalog' | 'runner' | 'clock'> & {
+  readonly onProgress: (progress: Extract<ImportProgress, { readonly step: 'exporting' }>) => void;
+};
+
 /** Exports the hours again and waits until each is finished, by this process or by a server beside it. */
-async function exportHours(
-  { project, catalog, runner, clock, onProgress }: ImportOptions,
+export async function exportHours(
+  { project, catalog, runner, clock, onProgress }: ExportHoursOptions,
   hours: readonly Hour[],
 ): Promise<void> {
   if (hours.length === 0) return;
@@ -164,7 +168,7 @@ async function exportHours(
     if (failed) {
       throw new AppError(
         'internal',
-        `The events were imported, but hour ${formatBeijingHour(failed.hour)} could not be exported: ${failed.error ?? ''}`,
+        `What was added counts, but hour ${formatBeijingHour(failed.hour)} could not be exported: ${failed.error ?? ''}`,
       );
     }
     if (finished === hours.length) break;
