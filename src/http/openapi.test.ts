@@ -18,6 +18,16 @@ function* schemasIn(value: unknown, place: string): Generator<[place: string, sc
   for (const [key, member] of Object.entries(value)) yield* schemasIn(member, `${place}/${key}`);
 }
 
+/** Reads fastify's picture of its routes, in which a path that goes on from another stands under it. */
+function routesOf(picture: string): readonly string[] {
+  const parents: string[] = [];
+  return [...picture.matchAll(/^([│ ]*)[├└]── (\S+) \(/gm)].map(([, indent, path]) => {
+    const depth = indent!.length / 4;
+    parents[depth] = (parents[depth - 1] ?? '') + path!;
+    return parents[depth];
+  });
+}
+
 describe('docs/openapi.json', () => {
   test('is as the operations say (else run: node scripts/openapi.ts)', async () => {
     const text = readFileSync(new URL('../../docs/openapi.json', import.meta.url), 'utf8');
@@ -79,11 +89,10 @@ describe('the operations of our own API', () => {
       retentionDays: 15,
     });
     t.after(() => app.close());
-    const routes = [...app.printRoutes({ commonPrefix: false }).matchAll(/(\/(?:api|\.well-known)\/\S+) \(/g)];
-    assert.deepEqual(
-      new Set(routes.map(([, url]) => url)),
-      new Set(OPERATIONS.map(({ path }) => path.replaceAll(/\{(\w+)\}/g, ':$1'))),
+    const routes = routesOf(app.printRoutes({ commonPrefix: false })).filter((url) =>
+      /^\/(api|\.well-known)\//.test(url),
     );
+    assert.deepEqual(new Set(routes), new Set(OPERATIONS.map(({ path }) => path.replaceAll(/\{(\w+)\}/g, ':$1'))));
     for (const [path, operations] of Map.groupBy(OPERATIONS, (operation) => operation.path)) {
       for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
         const operation = operations.find((each) => (each.method ?? 'GET') === method);
