@@ -151,6 +151,7 @@ const probe = {
 
 /** Tries out where a column is read from, and gives what the page must say of it. */
 function sourceOf(dataType: DataType, column: string): RegExp {
+  if (dataType === 'action_tag') return column === 'sendTime' ? /^send time of the action$/ : /^made from /;
   const value = COLUMN_SOURCES[dataType]?.[column]?.(probe) ?? null;
   if (value === null) return /^–$/;
   if (value === SEND_TIME) return /^send time$/;

@@ -37,7 +37,7 @@ export const ACCESS_GUARDS: readonly Guard[] = [
     name: 'token-of-project',
     protects: "another project's token opens nothing",
     file: 'src/http/project-access.ts',
-    find: 'if (project?.ai !== request.ai) return undefined;',
+    find: "if (!project || ('ai' in request ? project.ai !== request.ai : project.uid !== request.uid)) return undefined;",
     replacement: 'if (!project) return undefined;',
     test: { file: 'src/http/insights-routes.test.ts', name: 'tells a stranger nothing but Unauthorized' },
   },

@@ -6,6 +6,7 @@ import type { Guard } from './guard.ts';
 import { HOUR_GUARDS } from './hour-guards.ts';
 import { ORDER_GUARDS } from './order-guards.ts';
 import { PROOF_GUARDS } from './proof-guards.ts';
+import { RULE_GUARDS } from './rule-guards.ts';
 
 export const GUARDS: readonly Guard[] = [
   ...ARRIVAL_GUARDS,
@@ -14,4 +15,5 @@ export const GUARDS: readonly Guard[] = [
   ...EXPORT_GUARDS,
   ...PROOF_GUARDS,
   ...ACCESS_GUARDS,
+  ...RULE_GUARDS,
 ];
