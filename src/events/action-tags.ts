@@ -52,14 +52,18 @@ export function buildTagRow({ rowId, actionRequestId, visitor, timeMs }: TaggedA
   };
 }
 
-/** The values of one element of a wire event. The event's own are read once for all of its elements. */
+/** The values of one element of a wire event, each read once; the event's own once for all of its elements. */
 export class WireActionFields implements ActionFields {
   readonly type: string;
   readonly #event: WireObject;
   #element: WireObject = {};
+  /** Undefined: not read yet. */
   #domain: string | null | undefined;
   #path: string | null | undefined;
   #query: string | null | undefined;
+  #xpath: string | null | undefined;
+  #value: string | null | undefined;
+  #href: string | null | undefined;
 
   constructor(event: WireObject) {
     this.type = String(event.t);
@@ -69,29 +73,38 @@ export class WireActionFields implements ActionFields {
   /** Gives these values of another element. */
   of(element: WireObject): this {
     this.#element = element;
+    this.#xpath = undefined;
+    this.#value = undefined;
+    this.#href = undefined;
     return this;
   }
 
   domain(): string | null {
-    return (this.#domain ??= textOf(this.#event.d, FIELD_WIDTHS.domain));
+    if (this.#domain === undefined) this.#domain = textOf(this.#event.d, FIELD_WIDTHS.domain);
+    return this.#domain;
   }
   path(): string | null {
-    return (this.#path ??= textOf(this.#event.p, FIELD_WIDTHS.path));
+    if (this.#path === undefined) this.#path = textOf(this.#event.p, FIELD_WIDTHS.path);
+    return this.#path;
   }
   query(): string | null {
-    return (this.#query ??= textOf(this.#event.q, FIELD_WIDTHS.query));
+    if (this.#query === undefined) this.#query = textOf(this.#event.q, FIELD_WIDTHS.query);
+    return this.#query;
   }
   xpath(): string | null {
-    return textOf(this.#element.x, FIELD_WIDTHS.xpath);
+    if (this.#xpath === undefined) this.#xpath = textOf(this.#element.x, FIELD_WIDTHS.xpath);
+    return this.#xpath;
   }
   index(): number | null {
     return readInteger(this.#element.idx);
   }
   value(): string | null {
-    return textOf(this.#element.v, FIELD_WIDTHS.value);
+    if (this.#value === undefined) this.#value = textOf(this.#element.v, FIELD_WIDTHS.value);
+    return this.#value;
   }
   href(): string | null {
-    return textOf(this.#element.h, FIELD_WIDTHS.href);
+    if (this.#href === undefined) this.#href = textOf(this.#element.h, FIELD_WIDTHS.href);
+    return this.#href;
   }
 }
 

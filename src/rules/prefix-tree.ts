@@ -4,6 +4,11 @@
  */
 type Node<Value> = { label: string; value: Value | undefined; children: Map<number, Node<Value>> };
 
+/** Is given what a text leads to. An object that is kept, because a function made for every text would cost more than the walk. */
+export interface PrefixVisitor<Value> {
+  visit(value: Value): void;
+}
+
 export class PrefixTree<Value> {
   readonly #side: 'prefix' | 'suffix';
   readonly #root: Node<Value> = { label: '', value: undefined, children: new Map() };
@@ -33,10 +38,10 @@ export class PrefixTree<Value> {
   }
 
   /** Gives every value whose prefix, or suffix, the text has, the shortest first. */
-  visit(text: string, visit: (value: Value) => void): void {
+  visit(text: string, visitor: PrefixVisitor<Value>): void {
     let node = this.#root;
     for (let at = 0; ;) {
-      if (node.value !== undefined) visit(node.value);
+      if (node.value !== undefined) visitor.visit(node.value);
       if (at >= text.length) return;
       const child = node.children.get(text.charCodeAt(this.#side === 'prefix' ? at : text.length - 1 - at));
       if (!child || !this.#holds(text, child.label, at)) return;

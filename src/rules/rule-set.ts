@@ -7,9 +7,9 @@
 import { AppError } from '../errors/app-error.ts';
 import type { ActionFields, ConditionName } from './action-fields.ts';
 import { CONDITION_NAMES } from './action-fields.ts';
-import { compileRule, type CompiledRule } from './compiled-rule.ts';
+import { compileRule } from './compiled-rule.ts';
 import type { Rule, RuleType } from './rule.ts';
-import { buildRuleTree, emptyTree, findRules, greatestCost, type RuleTree } from './rule-tree.ts';
+import { buildRuleTree, greatestCost, RuleFinder, type RuleTree } from './rule-tree.ts';
 
 /** Tags that one action gets; of more rules that fit, those made first. */
 export const MAX_TAGS_PER_ACTION = 100;
@@ -39,7 +39,7 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
   const trees = treesOf(rules);
   if (trees.size === 0) return NO_RULES;
   const needs = new Set(CONDITION_NAMES.filter((condition) => rules.some(isAskedFor(condition))));
-  return { isEmpty: false, needs, match: (fields) => matchIn(trees.get(fields.type) ?? emptyTree, fields) };
+  return { isEmpty: false, needs, match: (fields) => matchIn(trees.get(fields.type), fields) };
 }
 
 /** @throws AppError rule_limit when the rules together would make the matching of an action slow */
@@ -70,10 +70,14 @@ function treesOf(rules: readonly Rule[]): ReadonlyMap<string, RuleTree> {
   return trees;
 }
 
-function matchIn(tree: RuleTree, fields: ActionFields): readonly string[] {
-  let found: CompiledRule[] | undefined;
-  findRules(tree, fields, (rule) => (found ??= []).push(rule));
+const finder = new RuleFinder();
+
+function matchIn(tree: RuleTree | undefined, fields: ActionFields): readonly string[] {
+  const found = tree && finder.find(tree, fields);
   if (!found) return NONE;
-  if (found.length > MAX_TAGS_PER_ACTION) found = found.sort((a, b) => a.order - b.order).slice(0, MAX_TAGS_PER_ACTION);
+  if (found.length > MAX_TAGS_PER_ACTION) {
+    found.sort((a, b) => a.order - b.order);
+    found.length = MAX_TAGS_PER_ACTION;
+  }
   return found.map(({ ruleId }) => ruleId);
 }

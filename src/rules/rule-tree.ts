@@ -10,7 +10,7 @@
  */
 import type { ActionFields, ConditionName } from './action-fields.ts';
 import type { CompiledRule, Key } from './compiled-rule.ts';
-import { PrefixTree } from './prefix-tree.ts';
+import { PrefixTree, type PrefixVisitor } from './prefix-tree.ts';
 import { MAX_QUERY_PARTS, queryPartsOf } from './query-parts.ts';
 
 /** So few rules are compared sooner than divided. */
@@ -29,8 +29,6 @@ type Question =
   | { readonly by: 'part'; readonly trees: Values };
 
 export type RuleTree = { readonly questions: readonly Question[]; readonly rules: readonly CompiledRule[] };
-
-export const emptyTree: RuleTree = { questions: [], rules: [] };
 
 /** Builds the tree of some rules; `asked` are the questions that led to them. */
 export function buildRuleTree(rules: readonly CompiledRule[], asked: ReadonlySet<string> = new Set()): RuleTree {
@@ -54,24 +52,42 @@ export function buildRuleTree(rules: readonly CompiledRule[], asked: ReadonlySet
   return { questions: [...ofQuestion.values()].map((answers) => buildQuestion(answers, asked)), rules: alone };
 }
 
-/** Gives every rule of a tree that an action fits. */
-export function findRules(tree: RuleTree, fields: ActionFields, onRule: (rule: CompiledRule) => void): void {
-  for (const rule of tree.rules) if (rule.fits(fields)) onRule(rule);
-  for (const question of tree.questions) {
-    if (question.by === 'value') {
-      const value = fields[question.condition]();
-      const below = value === null ? undefined : question.trees.get(value);
-      if (below) findRules(below, fields, onRule);
-    } else if (question.by !== 'part') {
-      const text = fields[question.condition]();
-      if (text !== null) question.trees.visit(text, (below) => findRules(below, fields, onRule));
-    } else {
-      const query = fields.query();
-      if (query === null) continue;
-      for (const part of queryPartsOf(query)) {
-        const below = question.trees.get(part);
-        if (below) findRules(below, fields, onRule);
+/** Finds the rules of a tree that an action fits. One is kept and used for all actions, so that an action costs no objects. */
+export class RuleFinder implements PrefixVisitor<RuleTree> {
+  #fields: ActionFields | undefined;
+  #found: CompiledRule[] | undefined;
+
+  /** Gives the rules that fit, in no order; undefined when there are none. */
+  find(tree: RuleTree, fields: ActionFields): CompiledRule[] | undefined {
+    this.#fields = fields;
+    this.#found = undefined;
+    this.visit(tree);
+    this.#fields = undefined;
+    return this.#found;
+  }
+
+  visit({ rules, questions }: RuleTree): void {
+    const fields = this.#fields!;
+    for (const rule of rules) if (rule.fits(fields)) (this.#found ??= []).push(rule);
+    for (const question of questions) {
+      if (question.by === 'value') {
+        const value = fields[question.condition]();
+        const below = value === null ? undefined : question.trees.get(value);
+        if (below) this.visit(below);
+      } else if (question.by !== 'part') {
+        const text = fields[question.condition]();
+        if (text !== null) question.trees.visit(text, this);
+      } else {
+        this.#visitParts(question.trees, fields.query());
       }
+    }
+  }
+
+  #visitParts(trees: Values, query: string | null): void {
+    if (query === null) return;
+    for (const part of queryPartsOf(query)) {
+      const below = trees.get(part);
+      if (below) this.visit(below);
     }
   }
 }
