@@ -108,7 +108,8 @@ export class WireActionFields implements ActionFields {
   }
 }
 
+/** Leaves what `safeText` would replace: no condition holds it, and to look for it costs as much as to match. */
 function textOf(value: unknown, width: number): string | null {
-  const text = readText(value);
+  const text = typeof value === 'string' ? value : readText(value);
   return text === null ? null : cutText(text, width);
 }
