@@ -120,7 +120,7 @@ test('rules tag the actions that arrive after they were made', async (t) => {
   });
   await t.test('and every tag has its action in the same hour', () => {
     const actions = new Set(tables.action.map(({ actionRequestId }) => actionRequestId));
-    assert.ok(tables.action_tag.every(({ actionRequestId }) => actions.has(actionRequestId!)));
+    assert.ok(tables.action_tag.every(({ actionRequestId }) => actions.has(actionRequestId)));
   });
   await t.test('and balance in the ledger, where tags have a line among the rows only', async () => {
     const { rows, events } = await ledgerOf(server);
