@@ -82,6 +82,7 @@ export async function openServing(
     const collector = new Collector({
       store,
       projects: catalog.projects,
+      rules: catalog.rules,
       clientAddresses,
       ingestLimit: new IngestLimit({
         clock,

@@ -18,6 +18,7 @@ import { LegacyRunner } from './exports/legacy/legacy-runner.ts';
 import { RetentionSweep } from './exports/retention-sweep.ts';
 import { TaskRunner, type TaskRunnerOptions } from './exports/task-runner.ts';
 import { CallLimit } from './http/call-limit.ts';
+import type { TaggedHour, TagJobs } from './imports/tag-hour.ts';
 import { recoverImports } from './imports/recover-imports.ts';
 import { HOUR_MS, hourOf } from './events/hour.ts';
 import { inDataDirectory } from './errors/data-directory.ts';
@@ -64,7 +65,7 @@ export type Workshop = {
   readonly catalog: Catalog;
   readonly store: HourLog;
   readonly reader: HourLogReader;
-  readonly jobs: StoreJobs;
+  readonly jobs: StoreJobs & TagJobs;
   readonly runner: TaskRunner;
   readonly storeRoot: string;
   readonly packagesRoot: string;
@@ -278,13 +279,14 @@ function startLoops(loops: readonly ((signal: AbortSignal) => Promise<void>)[]):
   };
 }
 
-function poolJobs(pool: WorkerPool): StoreJobs & ExportJobs {
+function poolJobs(pool: WorkerPool): StoreJobs & ExportJobs & TagJobs {
   return {
     sortSegment: async (job, signal) => {
       await pool.run('sortSegment', job, signal);
     },
     completeRuns: (job, signal) => pool.run('completeRuns', job, signal) as Promise<CompletedRuns>,
     linkServerEvents: (job, signal) => pool.run('linkServerEvents', job, signal) as Promise<LinkedRuns>,
+    tagHour: (job) => pool.run('tagHour', job) as Promise<TaggedHour>,
     exportHour: (job: ExportHourJob, signal) => pool.run('exportHour', job, signal) as Promise<ExportJobResult>,
   };
 }

@@ -7,6 +7,7 @@ import { COLUMN_SOURCES, readSource, SEND_TIME, type RowContext } from '../src/e
 import { columnsOf, DATA_TYPES, headerLine, type DataType } from '../src/events/data-types.ts';
 import { mapEvents } from '../src/events/map-events.ts';
 import { PageDomains } from '../src/events/page-domains.ts';
+import { NO_RULES } from '../src/rules/rule-set.ts';
 import { UserAgents } from '../src/events/user-agent.ts';
 import { renderDocs } from '../scripts/docs.ts';
 
@@ -96,7 +97,12 @@ describe('docs/package-format.md', () => {
         ip: null,
         userAgent: null,
       },
-      { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined },
+      {
+        pageDomains: new PageDomains(),
+        userAgents: new UserAgents(),
+        onCut: () => undefined,
+        rulesOf: () => NO_RULES,
+      },
     );
     assert.equal(example, `${headerLine('custom_event')}${rows[0]!.lineHead}1795477881352${rows[0]!.lineTail}`);
   });
@@ -145,6 +151,7 @@ const probe = {
 
 /** Tries out where a column is read from, and gives what the page must say of it. */
 function sourceOf(dataType: DataType, column: string): RegExp {
+  if (dataType === 'action_tag') return column === 'sendTime' ? /^send time of the action$/ : /^made from /;
   const value =
     (COLUMN_SOURCES[dataType]?.[column] ? readSource(COLUMN_SOURCES[dataType][column], probe) : null) ?? null;
   if (value === null) return /^–$/;

@@ -12,6 +12,7 @@ import { mapEvents, type Mapper } from '../src/events/map-events.ts';
 import { PageDomains } from '../src/events/page-domains.ts';
 import { UserAgents } from '../src/events/user-agent.ts';
 import { distinctRows } from '../src/exports/distinct-rows.ts';
+import { NO_RULES } from '../src/rules/rule-set.ts';
 import { HourLog } from '../src/store/hour-log/hour-log.ts';
 import { HourLogReader } from '../src/store/hour-log/hour-log-reader.ts';
 import { storeJobsInPlace } from '../src/store/hour-log/store-jobs.ts';
@@ -116,7 +117,12 @@ function expectedRows(hour: Hour, pages: readonly Sent<Page>[], events: readonly
   return [...rows.values()];
 }
 
-const mapper: Mapper = { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined };
+const mapper: Mapper = {
+  pageDomains: new PageDomains(),
+  userAgents: new UserAgents(),
+  onCut: () => undefined,
+  rulesOf: () => NO_RULES,
+};
 
 /** Sends all, seals, prepares the hours in the order of the history, and compares. */
 async function check(context: TestContext, { steps, order, segmentBytes }: History): Promise<void> {

@@ -8,6 +8,7 @@ import { LEGACY_GUARDS } from './legacy-guards.ts';
 import { LINKING_GUARDS } from './linking-guards.ts';
 import { ORDER_GUARDS } from './order-guards.ts';
 import { PROOF_GUARDS } from './proof-guards.ts';
+import { RULE_GUARDS } from './rule-guards.ts';
 import { SETTINGS_GUARDS } from './settings-guards.ts';
 
 export const GUARDS: readonly Guard[] = [
@@ -20,4 +21,5 @@ export const GUARDS: readonly Guard[] = [
   ...PROOF_GUARDS,
   ...ACCESS_GUARDS,
   ...SETTINGS_GUARDS,
+  ...RULE_GUARDS,
 ];

@@ -118,7 +118,7 @@ export const ORDER_GUARDS: readonly Guard[] = [
     name: 'import-name-sync',
     protects: 'F1: the name of an import is durable before it counts',
     file: 'src/store/hour-log/import-writer.ts',
-    find: 'await syncFolder(importsFolder(options.root));',
+    find: 'await syncFolder(importsFolder(root));',
     replacement: '',
     test: { file: SYNC_TEST, name: 'S4 makes the runs of an import durable before the import counts' },
   },

@@ -4,6 +4,7 @@
  * Instants and hours are integers, and every statement of the table files is common to SQLite and PostgreSQL.
  */
 import type { Generated } from 'kysely';
+import type { RuleType } from '../rules/rule.ts';
 import type { TaskStatus } from './catalog.ts';
 
 export type CatalogSchema = {
@@ -11,6 +12,9 @@ export type CatalogSchema = {
   /** One row, counted up with every change of `project`, so that a cache learns of it without reading the table. */
   readonly project_version: { readonly id: number; readonly version: number };
   readonly token: TokenRow;
+  readonly rule: RuleRow;
+  /** Counted up with every change of a project's rules, so that a cache reads no others. Absent where there never were any. */
+  readonly rule_version: { readonly ai: string; readonly version: number };
   readonly task: TaskRow;
   readonly publication: PublicationRow;
   readonly manifest: ManifestRow;
@@ -52,6 +56,39 @@ type TokenRow = {
   readonly created_at_ms: number;
   readonly expires_at_ms: number;
 };
+
+/** A tagging rule. Conditions that are null fit everything. */
+type RuleRow = {
+  /** Counts up, so that rules have an age and a list can be read in pages. */
+  readonly id: Generated<number>;
+  readonly ai: string;
+  readonly rule_id: string;
+  readonly name: string;
+  readonly type: RuleType;
+  readonly domain: string | null;
+  readonly path: string | null;
+  readonly query: string | null;
+  readonly xpath: string | null;
+  /** The condition `index`, which SQL would not have for a name. */
+  readonly place: number | null;
+  readonly value: string | null;
+  readonly href: string | null;
+};
+
+/** The columns of a rule under the names of the type `ListedRule`. */
+export const RULE_COLUMNS = [
+  'rule.id as number',
+  'rule.rule_id as ruleId',
+  'rule.name',
+  'rule.type',
+  'rule.domain',
+  'rule.path',
+  'rule.query',
+  'rule.xpath',
+  'rule.place as index',
+  'rule.value',
+  'rule.href',
+] as const;
 
 type TaskRow = {
   readonly ai: string;

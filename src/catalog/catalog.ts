@@ -6,6 +6,8 @@
  */
 import type { DataType } from '../events/data-types.ts';
 import type { Hour, HourRange } from '../events/hour.ts';
+import type { Rule, RuleDraft } from '../rules/rule.ts';
+import type { RuleSet } from '../rules/rule-set.ts';
 import type { LegacyExportTable } from './legacy-export.ts';
 import type { PackageSettings, SettingName, SettingValues } from './project-settings.ts';
 import type { SettingChange, SettingTimeline } from './setting-timeline.ts';
@@ -101,6 +103,32 @@ export interface TokenTable {
   create(ai: string, nowMs: number): Promise<string>;
   /** Finds the project that a living token belongs to; undefined when there is none. */
   findProject(token: string, nowMs: number): Promise<Project | undefined>;
+}
+
+/** A rule with its number, which counts up over all projects: a list goes by it, from the oldest rule to the newest. */
+export type ListedRule = Rule & { readonly number: number };
+
+/** A rule that is to be made, or to take the place of the one that has its id. */
+export type ImportedRule = RuleDraft & { readonly ruleId?: string | undefined };
+
+export interface RuleTable {
+  /** Makes a rule and draws its id. In force for every process when it returns. @throws AppError rule_limit, unknown_project */
+  create(ai: string, rule: RuleDraft): Promise<Rule>;
+  /** Makes or replaces many rules, all or none. @throws AppError rule_limit, unknown_project */
+  import(ai: string, rules: readonly ImportedRule[]): Promise<readonly Rule[]>;
+  /** Changes a rule; tags that it has given stay. @throws AppError rule_limit, unknown_rule */
+  replace(ai: string, ruleId: string, rule: RuleDraft): Promise<Rule>;
+  /** Deletes a rule; tags that it has given stay. @throws AppError unknown_rule */
+  delete(ai: string, ruleId: string): Promise<void>;
+  /** Finds a rule; undefined when the project has none of this id. */
+  find(ai: string, ruleId: string): Promise<Rule | undefined>;
+  /** Lists a project's rules, oldest first: all, or at most `limit` from the one numbered `from` on. */
+  list(ai: string, page?: { readonly from: number; readonly limit: number }): Promise<readonly ListedRule[]>;
+  /**
+   * Gives a project's rules compiled. Synchronous, from memory, and never older than what the last call of `findByAi` or
+   * `findByUid` has seen: whoever takes an event has asked for its project just before.
+   */
+  rulesOf(ai: string): RuleSet;
 }
 
 export type TaskStatus = 'pending' | 'running' | 'finished' | 'failed';
@@ -272,6 +300,7 @@ export interface Catalog {
   readonly settings: SettingTable;
   readonly replays: ReplayTable;
   readonly tokens: TokenTable;
+  readonly rules: RuleTable;
   readonly tasks: TaskTable;
   readonly manifests: ManifestTable;
   readonly legacy: LegacyExportTable;

@@ -10,6 +10,8 @@ import { SqlManifestTable } from './manifest-table.ts';
 import { ProjectCache } from './project-cache.ts';
 import { SqlProjectTable } from './project-table.ts';
 import { SqlReplayTable } from './replay-table.ts';
+import { RuleCache } from './rule-cache.ts';
+import { SqlRuleTable } from './rule-table.ts';
 import { loadServerKeys } from './server-keys.ts';
 import { SqlSettingTable } from './setting-table.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
@@ -43,6 +45,7 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
       settings,
       replays: new SqlReplayTable(database),
       tokens: new SqlTokenTable(database),
+      rules: new SqlRuleTable(database, new RuleCache(database, projectCache)),
       tasks: new SqlTaskTable(database),
       manifests: new SqlManifestTable(database, serverKeys.signingKeyPem, settings),
       legacy: new SqlLegacyExportTable(database),

@@ -24,6 +24,8 @@ export class ProjectCache {
   readonly #readProjects: StatementSync;
   readonly #readSettings: StatementSync;
   readonly #readDeleted: StatementSync;
+  /** Counts the commits of any process that this cache has noticed, whatever they changed. Other caches go by it. */
+  commits = 0;
   #dataVersion: unknown;
   #projectVersion: unknown;
   #byAi: ReadonlyMap<string, Project> = new Map();
@@ -73,6 +75,7 @@ export class ProjectCache {
       if (projectVersion !== this.#projectVersion) this.#reload();
       this.#projectVersion = projectVersion;
       this.#dataVersion = dataVersion;
+      this.commits += 1;
     });
   }
 

@@ -62,7 +62,7 @@ export class CollectorMetrics {
   /** Counts a batch that was stored. */
   countBatch(batch: EventBatch, rejected: number): void {
     for (const { line, received, ignored } of batch.receipts) {
-      this.#events.add(`${line}\nreceived`, received);
+      if (received > 0) this.#events.add(`${line}\nreceived`, received);
       if (ignored > 0) this.#events.add(`${line}\nignored`, ignored);
     }
     if (rejected > 0) this.#events.add('all\nrejected', rejected);

@@ -10,7 +10,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import type { ProjectTable } from '../catalog/catalog.ts';
+import type { ProjectTable, RuleTable } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
 import { mapEvents, type Mapper } from '../events/map-events.ts';
 import { TapeMapper } from '../events/map-tape.ts';
@@ -30,6 +30,7 @@ import type { ProjectAddresses } from './project-addresses.ts';
 export type CollectorOptions = {
   readonly store: HourStore;
   readonly projects: ProjectTable;
+  readonly rules: Pick<RuleTable, 'rulesOf'>;
   readonly clientAddresses: ProjectAddresses;
   readonly ingestLimit: IngestLimit;
   readonly wireLimits: WireLimits;
@@ -61,6 +62,7 @@ export class Collector {
       pageDomains: new PageDomains(),
       userAgents: new UserAgents(),
       onCut: (dataType, column) => options.metrics.countCut(dataType, column),
+      rulesOf: (ai) => options.rules.rulesOf(ai),
     };
     this.#tapeMapper = new TapeMapper(this.#tape, this.#mapper);
   }

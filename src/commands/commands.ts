@@ -8,6 +8,8 @@ import { projectHistoryCommand, projectSetCommand } from './project-settings.ts'
 import { projectCreateCommand, projectListCommand, projectShowCommand } from './projects.ts';
 import { rejectedDownloadCommand, rejectedListCommand, rejectedReplayCommand } from './rejected.ts';
 import { restoreCommand } from './restore.ts';
+import { ruleBackfillCommand } from './rule-backfill.ts';
+import { ruleAddCommand, ruleImportCommand, ruleListCommand, ruleRemoveCommand, ruleSetCommand } from './rules.ts';
 import { serveCommand } from './serve.ts';
 import { verifyCommand } from './verify.ts';
 
@@ -19,6 +21,12 @@ export const COMMANDS: readonly Command[] = [
   projectSetCommand,
   projectHistoryCommand,
   importCommand,
+  ruleAddCommand,
+  ruleListCommand,
+  ruleSetCommand,
+  ruleRemoveCommand,
+  ruleImportCommand,
+  ruleBackfillCommand,
   ledgerCommand,
   verifyCommand,
   exportRetryCommand,

@@ -1,4 +1,5 @@
-/** Shows how far an import is: a bar on a terminal, a line now and then elsewhere. */
+/** Shows how far an import or a back-fill is: a bar on a terminal, a line now and then elsewhere. */
+import type { BackfillProgress } from '../imports/backfill-tags.ts';
 import type { ImportProgress } from '../imports/import-events.ts';
 
 const BAR_WIDTH = 30;
@@ -16,7 +17,7 @@ export class ImportProgressPrinter {
     this.#totalBytes = options.totalBytes;
   }
 
-  show(progress: ImportProgress): void {
+  show(progress: ImportProgress | BackfillProgress): void {
     const nowMs = performance.now();
     if (nowMs - this.#shownAtMs < (this.#output.isTTY ? REDRAW_MS : LINE_EVERY_MS)) return;
     this.#shownAtMs = nowMs;
@@ -28,9 +29,11 @@ export class ImportProgressPrinter {
     if (this.#output.isTTY && this.#shown !== '') this.#output.write('\r\u001b[K');
   }
 
-  #textOf(progress: ImportProgress): string {
+  #textOf(progress: ImportProgress | BackfillProgress): string {
     if (progress.step === 'exporting')
       return `${bar(progress.finished / progress.hours)} exporting: ${progress.finished} of ${progress.hours} hours`;
+    if (progress.step === 'tagging')
+      return `${bar(progress.finished / progress.hours)} tagging: ${progress.finished} of ${progress.hours} hours`;
     const read = `reading: ${progress.events} events, ${(progress.bytes / 1e6).toFixed(1)} MB`;
     return this.#totalBytes === undefined ? read : `${bar(progress.bytes / Math.max(1, this.#totalBytes))} ${read}`;
   }

@@ -175,7 +175,7 @@ export const OPTION_TABLE = {
     description: 'Rejected events as they were downloaded, edited, in the place of those of an hour.',
   },
 
-  name: { type: text, placeholder: 'NAME', description: 'Name of the project.' },
+  name: { type: text, placeholder: 'NAME', description: 'Name of the project or rule.' },
   'export-from': {
     type: { kind: 'instant' },
     placeholder: 'ISO8601',
@@ -185,6 +185,41 @@ export const OPTION_TABLE = {
   uid: { type: text, placeholder: 'UID', description: 'Eight letters and digits, called project in the token call.' },
   'client-id': { type: text, placeholder: 'KEY', description: 'Public key, sent as X-Client-Id.' },
   hour: { type: text, placeholder: 'yyyyMMddHH', description: 'Hour in Beijing time.' },
+  rule: { type: text, placeholder: 'RULEID', description: 'Id of a tagging rule, 8 hex digits.' },
+  type: {
+    type: { kind: 'choice', choices: ['page', 'clck', 'chng', 'sbmt'] },
+    description: 'What a rule is for: a page, or the actions of an event type.',
+  },
+  domain: { type: text, placeholder: 'DOMAIN', description: 'Condition of a rule: the whole domain.' },
+  path: {
+    type: text,
+    placeholder: 'PATH',
+    description: 'Condition of a rule: the whole path; `*` stands for any text.',
+  },
+  query: {
+    type: text,
+    placeholder: 'QUERY',
+    description: 'Condition of a rule: parts such as `a=1&b=2`, each of which must be one of the query.',
+  },
+  xpath: {
+    type: text,
+    placeholder: 'XPATH',
+    description: 'Condition of a rule: the whole xpath of the element; `*` stands for any text.',
+  },
+  index: {
+    type: integer(0, 2 ** 31 - 1),
+    description: 'Condition of a rule: the place of the element in its list.',
+  },
+  value: { type: text, placeholder: 'TEXT', description: 'Condition of a rule: the whole text of the element.' },
+  href: { type: text, placeholder: 'HREF', description: 'Condition of a rule: the whole target of the link.' },
+  clear: {
+    type: { kind: 'list' },
+    placeholder: 'CONDITION,…',
+    default: '',
+    description: 'Conditions that a rule is not to have any more.',
+  },
+  from: { type: text, placeholder: 'yyyyMMddHH', description: 'The first hour, in Beijing time.' },
+  until: { type: text, placeholder: 'yyyyMMddHH', description: 'The hour before which to end, in Beijing time.' },
   wait: { type: flag, description: 'Return when it is done, or has failed again. Needs a running server.' },
   manifest: {
     type: { kind: 'list' },

@@ -7,6 +7,7 @@ import type { EventRow } from '../events/event-row.ts';
 import { beijingDayOf, hourOf, hourStartMs } from '../events/hour.ts';
 import { mapEvents, PATH_PLATFORMS } from '../events/map-events.ts';
 import { PageDomains } from '../events/page-domains.ts';
+import { NO_RULES } from '../rules/rule-set.ts';
 import { UserAgents } from '../events/user-agent.ts';
 import { parseImportLine } from '../imports/import-line.ts';
 import { makeSampleDay } from './sample-day.ts';
@@ -95,6 +96,7 @@ function mapAll(): Mapped {
   const mapper = {
     pageDomains: new PageDomains(),
     userAgents: new UserAgents(),
+    rulesOf: () => NO_RULES,
     onCut: (dataType: string, column: string) => void cuts.push(`${dataType}.${column}`),
   };
   const batches = IMPORTED.map(({ pathWord, ip, userAgent, event }) =>

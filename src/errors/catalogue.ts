@@ -10,9 +10,11 @@ export const ERROR_CATALOGUE = {
     status: 400,
     advice: 'Send a JSON array of events, plain or in the coding that the codec headers name (docs/wire-codings.md).',
   },
+  rule_invalid: { status: 400, advice: 'Correct what the message names; docs/rules.md has what a rule may hold.' },
   too_deep: { status: 400, advice: 'Send events nested at most 64 levels deep.' },
   link_refused: { status: 403, advice: 'Ask the export call for a fresh link; links expire and may not be changed.' },
   unknown_project: { status: 404, advice: 'Use the ai that `tidegate project list` shows.' },
+  unknown_rule: { status: 404, advice: 'Use a ruleId that `tidegate rule list` shows.' },
   not_found: { status: 404, advice: 'Check the path against docs/api.md.' },
   no_manifest: {
     status: 404,
@@ -37,6 +39,7 @@ export const ERROR_CATALOGUE = {
     advice: 'Try again as Retry-After says; the operator should look at /readyz and the disk.',
   },
   // What an operator asked for
+  rule_limit: { status: 409, advice: 'Remove rules, or give them more conditions; docs/rules.md has the limits.' },
   project_exists: { status: 409, advice: 'Choose another ai or uid, or use the project that has it.' },
   hour_open: { status: 409, advice: 'Import only into hours that have ended.' },
   hour_holds_rows: {

@@ -4,6 +4,10 @@ import { describe, it } from 'node:test';
 import { ROW_FLAGS, type EventBatch } from './event-row.ts';
 import { mapEvents, type MapRequest, type Mapper } from './map-events.ts';
 import { PageDomains } from './page-domains.ts';
+import { FIELD_WIDTHS } from '../rules/action-fields.ts';
+import { compileRules, NO_RULES } from '../rules/rule-set.ts';
+import { rule } from '../rules/rules.test-helper.ts';
+import { widthOf } from './row-encoder.ts';
 import { UserAgents } from './user-agent.ts';
 
 const page = { t: 'page', u: 'u', s: 's', tm: 1000, d: 'shop' };
@@ -14,6 +18,7 @@ function newMapper(cuts: string[] = []): Mapper {
   return {
     pageDomains: new PageDomains(),
     userAgents: new UserAgents(),
+    rulesOf: () => NO_RULES,
     onCut: (dataType, column) => cuts.push(`${dataType}.${column}`),
   };
 }
@@ -54,6 +59,58 @@ describe('mapEvents', () => {
         ['rejected', true],
       ],
     );
+  });
+
+  it('adds a row for each rule that an element fits, counted apart and the first of no event', () => {
+    const rules = compileRules([rule('0000000a', { xpath: '/a' }), rule('0000000b', { query: 'a=b' })]);
+    const mapper = { ...newMapper(), rulesOf: (ai: string) => (ai === 'ai' ? rules : NO_RULES) };
+    const { rows, receipts } = map([click, page], { mapper });
+    const actions = rows.filter(({ kind }) => kind === 'action');
+    const tags = rows.filter(({ kind }) => kind === 'action_tag');
+    const idOf = ({ lineTail }: { readonly lineTail: string }): string => lineTail.split(',').at(-1)!.trimEnd();
+    assert.deepEqual(
+      tags.map(({ lineHead, lineTail }) => lineHead + lineTail),
+      [`,${idOf(actions[0]!)},0000000a\n`, `,${idOf(actions[0]!)},0000000b\n`, `,${idOf(actions[1]!)},0000000b\n`],
+    );
+    assert.deepEqual(
+      tags.map(({ timeMs, flags, visitor, session, extras }) => [timeMs, flags, visitor, session, extras]),
+      [2500, 2500, 3000].map((timeMs) => [timeMs, 0, '', '', { u: 'u' }]),
+    );
+    assert.equal(new Set(tags.map(({ rowId }) => rowId.toString('hex'))).size, 3);
+    assert.deepEqual(map([click], { mapper }).rows[1]!.rowId, tags[0]!.rowId);
+    assert.deepEqual(
+      receipts.map(({ line, received, rows: made }) => [line, received, made]),
+      [
+        ['action', 1, 2],
+        ['page', 1, 1],
+        ['action_tag', 0, 3],
+      ],
+    );
+  });
+
+  it('looks at values as far as they are stored', () => {
+    const long = 'v'.repeat(2_000);
+    const rules = compileRules([rule('0000000a', { value: long.slice(0, 1_024) })]);
+    const { rows } = map([{ ...click, e: [{ v: long }] }], { mapper: { ...newMapper(), rulesOf: () => rules } });
+    assert.deepEqual(
+      rows.map(({ kind }) => kind),
+      ['action', 'action_tag'],
+    );
+    for (const [condition, column] of Object.entries({
+      domain: 'domain',
+      path: 'page',
+      value: 'requestValue',
+      href: 'href',
+    }))
+      assert.equal(FIELD_WIDTHS[condition as 'path'], widthOf('action', column));
+  });
+
+  it('refuses a request whose tags make too many rows', () => {
+    const rules = compileRules(
+      Array.from({ length: 100 }, (_, place) => rule(`000000${String(place + 10).padStart(2, '0')}`)),
+    );
+    const clicks = Array.from({ length: 200 }, () => ({ ...click, e: Array.from({ length: 10 }, () => ({})) }));
+    assert.throws(() => map(clicks, { mapper: { ...newMapper(), rulesOf: () => rules } }), { code: 'too_large' });
   });
 
   it('keeps xpath and query of an action, and oaid of an activation, which are not exported', () => {

@@ -5,6 +5,8 @@
  * (page domains, user agents). One bad element never harms its neighbours. Received events are counted first and by themselves,
  * so that the ledger's two sides come from different code.
  */
+import { NO_RULES, type RuleSet } from '../rules/rule-set.ts';
+import { buildTagRow, WireActionFields, type TaggedAction } from './action-tags.ts';
 import { dataTypeOf, ledgerLineOf, type LedgerLine } from './event-types.ts';
 import { ROW_FLAGS, type EventBatch, type EventRow, type Receipt } from './event-row.ts';
 import type { DataType } from './data-types.ts';
@@ -51,7 +53,13 @@ export type MapRequest = {
   readonly userAgent: string | null;
 };
 
-export type Mapper = { readonly pageDomains: PageDomains; readonly userAgents: UserAgents; readonly onCut: OnCut };
+export type Mapper = {
+  readonly pageDomains: PageDomains;
+  readonly userAgents: UserAgents;
+  readonly onCut: OnCut;
+  /** Gives the rules of a project that are in force now. */
+  readonly rulesOf: (ai: string) => RuleSet;
+};
 
 const VISITOR_WIDTH = widthOf('visit', 'visitUserId');
 const SESSION_WIDTH = widthOf('visit', 'sessionId');
@@ -119,7 +127,9 @@ export function beginRun(request: Run['request'], mapper: Mapper): Run {
 
 /** Gives the ledger's counts of a mapped request. */
 export function receiptsOf({ ignored, made }: Run, received: ReadonlyMap<LedgerLine, number>): Receipt[] {
-  return [...received].map(([line, count]) => ({
+  const lines = [...received];
+  if (made.has('action_tag')) lines.push(['action_tag', 0]); // made here, of no event of its own
+  return lines.map(([line, count]) => ({
     line,
     received: count,
     ignored: ignored.get(line) ?? 0,
@@ -195,6 +205,8 @@ function addRows(run: Run, event: WireObject, dataType: DataType): void {
   const visitorKey = sortText(visitor, VISITOR_WIDTH);
   const sessionKey = sortText(session, SESSION_WIDTH);
   const query = dataType === 'action' ? keptText(event.q) : null;
+  const rules = dataType === 'action' ? mapper.rulesOf(request.ai) : NO_RULES;
+  const fields = rules.isEmpty ? undefined : new WireActionFields(event);
   const memo: FieldMemo | undefined = elements.length > 1 ? new Map() : undefined;
   elements.forEach((element, place) => {
     const rowId = identify(place);
@@ -214,14 +226,15 @@ function addRows(run: Run, event: WireObject, dataType: DataType): void {
     };
     const line = encodeLine(dataType, context, mapper.onCut, memo);
     run.lineUnits += line.head.length + line.tail.length;
-    if (run.lineUnits > MAX_LINE_UNITS) throw tooMuchText();
+    refuseLongLines(run);
+    const rowTimeMs =
+      missing.page?.timeMs ??
+      (dataType === 'visit' ? 0 : dataType === 'action' ? (readInteger(element.tm) ?? timeMs) : timeMs);
     run.rows.push({
       kind: dataType,
       visitor: visitorKey,
       session: sessionKey,
-      timeMs:
-        missing.page?.timeMs ??
-        (dataType === 'visit' ? 0 : dataType === 'action' ? (readInteger(element.tm) ?? timeMs) : timeMs),
+      timeMs: rowTimeMs,
       rowId,
       flags: (place === 0 ? ROW_FLAGS.firstOfEvent : 0) | (missing.page || isUnlinked ? ROW_FLAGS.incomplete : 0),
       lineHead: line.head,
@@ -232,7 +245,30 @@ function addRows(run: Run, event: WireObject, dataType: DataType): void {
           ? unlinkedExtras(event, timeMs)
           : extrasOf(event, element, dataType, query),
     });
+    if (fields && context.actionRequestId !== null) {
+      const { actionRequestId: id } = context;
+      const action = { rowId, actionRequestId: id, visitor: visitorKey, timeMs: rowTimeMs };
+      addTags(run, rules.match(fields.of(element)), action);
+    }
   });
+}
+
+/** Adds a row for each rule that an action fits; they are counted before they are made, as every row is. */
+function addTags(run: Run, ruleIds: readonly string[], action: TaggedAction): void {
+  if (ruleIds.length === 0) return;
+  addTo(run.made, 'action_tag', ruleIds.length);
+  if (run.made.get('action')! + run.made.get('action_tag')! > MAX_ROWS)
+    throw new AppError('too_large', `The events of the request make more than ${MAX_ROWS} rows, their tags included.`);
+  for (const ruleId of ruleIds) {
+    const row = buildTagRow(action, ruleId);
+    run.lineUnits += row.lineTail.length;
+    run.rows.push(row);
+  }
+  refuseLongLines(run);
+}
+
+function refuseLongLines({ lineUnits }: Run): void {
+  if (lineUnits > MAX_LINE_UNITS) throw tooMuchText();
 }
 
 /** The refusal of a request whose rows are larger than one request's may be. */

@@ -3,6 +3,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { readRecordings } from '../../test/helpers/recordings.ts';
 import { makeSampleDay } from '../demo/sample-day.ts';
+import { compileRules, NO_RULES, type RuleSet } from '../rules/rule-set.ts';
+import { rule } from '../rules/rules.test-helper.ts';
 import { BatchEncoder } from '../store/hour-log/record-codec.ts';
 import { decodeBody } from '../wire/decode-body.ts';
 import { parseElements } from '../wire/json-array.ts';
@@ -23,16 +25,25 @@ const USER_AGENT = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36
 const REQUEST: TapeRequest = { ai: 'ai', pathWord: 'web', ip: '192.0.2.1', userAgent: USER_AGENT };
 const encoder = new BatchEncoder(1024 * 1024 * 1024);
 
-function newMapper(): Mapper {
-  return { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined };
+function newMapper(rules: RuleSet = NO_RULES): Mapper {
+  return {
+    pageDomains: new PageDomains(),
+    userAgents: new UserAgents(),
+    onCut: () => undefined,
+    rulesOf: () => rules,
+  };
 }
 
 /** Maps bodies one after the other both ways, and compares what is stored. */
 class Twins {
   readonly #tape = new JsonTape();
-  readonly #quickMapper = newMapper();
-  readonly #slowMapper = newMapper();
-  readonly #quick = new TapeMapper(this.#tape, this.#quickMapper);
+  readonly #quick: TapeMapper;
+  readonly #slowMapper: Mapper;
+
+  constructor(rules: RuleSet = NO_RULES) {
+    this.#quick = new TapeMapper(this.#tape, newMapper(rules));
+    this.#slowMapper = newMapper(rules);
+  }
 
   compare(json: string, request: TapeRequest = REQUEST): void {
     const text = Buffer.from(json);
@@ -103,9 +114,15 @@ const usualEvent = event.map((value) => ({
   ...value,
 }));
 
-describe('TapeMapper', () => {
-  test('stores byte for byte what the slow way stores, whatever is sent', () => {
-    const twins = new Twins(); // remembers pages and domains from body to body
+const rules = compileRules([
+  rule('0000000a'),
+  rule('0000000b', { type: 'chng', path: '/p/*' }),
+  rule('0000000c', { xpath: 'a', domain: 'shop.test' }),
+]);
+
+const storesTheSame = (of: string, ruleSet: RuleSet): void =>
+  void test(`stores byte for byte what the slow way stores, whatever is sent to a project ${of}`, () => {
+    const twins = new Twins(ruleSet); // remembers pages and domains from body to body
     const element = fc.oneof(
       { weight: 8, arbitrary: usualEvent },
       { weight: 2, arbitrary: event },
@@ -122,6 +139,10 @@ describe('TapeMapper', () => {
       { numRuns: 3_000 },
     );
   });
+
+describe('TapeMapper', () => {
+  storesTheSame('without rules', NO_RULES);
+  storesTheSame('with tagging rules', rules);
 
   test('stores a day of a shop on all platforms as the slow way does', () => {
     const from = hourFromInteger(495_000);

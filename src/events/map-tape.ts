@@ -1,6 +1,6 @@
 /**
- * Maps the elements of one request whose body is on a tape: plain events from bytes to bytes (plain-events.ts), all others by way
- * of values (map-events.ts), each in its place, so that rows stand in the order in which they came.
+ * Maps the elements of one request whose body is on a tape: plain events from bytes to bytes (plain-events.ts), all others, and the
+ * actions of projects with tagging rules, by way of values (map-events.ts), each in its place, so that rows stand in the order in which they came.
  *
  * The result is what map-events.ts makes of the parsed body, in the form in which rows are stored; map-tape.test.ts compares both.
  */
@@ -37,6 +37,8 @@ export class TapeMapper {
   /** The event type of each element that is plain and has one; the value of each other. */
   readonly #types: (string | undefined)[] = [];
   readonly #values: unknown[] = [];
+  /** Whether the request's project has tagging rules. */
+  #hasRules = false;
   #lastFields: (Pick<TapeRequest, 'ip' | 'userAgent' | 'pathWord'> & Pick<PlainRequest, 'fields'>) | undefined;
 
   /** Makes a mapper of what is on this tape whenever `map` is called. */
@@ -116,6 +118,7 @@ export class TapeMapper {
 
   #mapElements(run: Run): void {
     const isServer = run.request.pathWord === 's2s'; // whose events have rules of their own
+    this.#hasRules = !this.#mapper.rulesOf(run.request.ai).isEmpty;
     const { count } = this.#tape.elements;
     for (let place = 0; place < count; place += 1) {
       const type = this.#types[place];
@@ -129,6 +132,7 @@ export class TapeMapper {
   /** Maps a plain element, if it can be done the quick way. */
   #mapPlain(run: Run, type: string, place: number): boolean {
     const dataType = PLAIN_TYPE_OF.get(type);
+    if (dataType === 'action' && this.#hasRules) return false; // tagging rules are matched with values
     if (dataType === undefined) {
       if (dataTypeOf(type) !== undefined) return false;
       addTo(run.ignored, ledgerLineOfType(type), 1);

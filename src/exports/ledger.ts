@@ -7,6 +7,8 @@
  * The left sides were counted as requests came in, before and beside the mapping, and lie in the frames' headers. The right sides
  * are recounted here from the records themselves as they are exported (ignored events leave no record, so theirs is the
  * collector's count). A record that vanished on the way is missed by one side.
+ *
+ * Tags are made here and received by nobody: action_tag has a line among the rows only. Its left side is what the rules found.
  */
 import { DATA_TYPES, type DataType } from '../events/data-types.ts';
 import { LEDGER_CODES } from '../events/event-types.ts';
@@ -39,11 +41,14 @@ export function buildLedger(
   rejected: ReadonlyMap<string, number>,
 ): Ledger {
   const received = new Map(receipts.map((receipt) => [receipt.line, receipt]));
+  // Tags are rows of no event, so action_tag has no line among the events unless some were counted, which is a fault.
   const lines = [...LEDGER_CODES.keys()].filter(
     (line) =>
       line !== 'import' &&
       line !== 'replay' &&
-      (received.has(line) || rejected.has(line) || counted.has(line as DataType)),
+      ((received.get(line)?.received ?? 0) > 0 ||
+        rejected.has(line) ||
+        (counted.has(line as DataType) && (line !== 'action_tag' || counted.get(line)!.events > 0))),
   );
   const rowTypes = DATA_TYPES.filter((dataType) => counted.has(dataType) || (received.get(dataType)?.rows ?? 0) > 0);
   return {

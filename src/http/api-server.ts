@@ -19,6 +19,7 @@ import { addManifestRoutes } from './manifest-routes.ts';
 import { addOperationsRoutes, type MetricsText, type ReadinessCheck } from './operations-routes.ts';
 import { addRejectedRoutes } from './rejected-routes.ts';
 import { REQUEST_ID_HEADER, RequestIds } from './request-id.ts';
+import { addRuleRoutes } from './rule-routes.ts';
 import { addSettingsRoute } from './settings-route.ts';
 import { addTokenRoute } from './token-route.ts';
 
@@ -70,6 +71,7 @@ export async function openApi(options: ApiOptions): Promise<FastifyInstance> {
   addManifestRoutes(app, options);
   addSettingsRoute(app, options);
   addRejectedRoutes(app, options);
+  addRuleRoutes(app, options);
   addDownloadRoute(app, { ...options, linkSigner });
   addOperationsRoutes(app, options);
   await app.ready();

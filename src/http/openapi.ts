@@ -11,6 +11,8 @@ import { ErrorBody } from './error-body.ts';
 import { LIST_LOG, READ_MANIFEST, READ_SERVER_KEY } from './manifest-routes.ts';
 import { UnauthorizedBody } from './project-access.ts';
 import { DOWNLOAD_REJECTED, LIST_REJECTED } from './rejected-routes.ts';
+import { RULE_OPERATIONS } from './rule-routes.ts';
+import { RuleBody, RuleDocument } from './rule-schema.ts';
 import { READ_SETTINGS } from './settings-route.ts';
 
 /** Every operation of our own API. */
@@ -21,6 +23,7 @@ export const OPERATIONS: readonly Operation[] = [
   READ_SETTINGS,
   LIST_REJECTED,
   DOWNLOAD_REJECTED,
+  ...RULE_OPERATIONS,
 ];
 
 /** Schemas that the description names once. */
@@ -28,6 +31,8 @@ const COMPONENTS: Readonly<Record<string, TSchema>> = {
   Error: ErrorBody,
   LogEntry: LogEntryDocument,
   Manifest: ManifestDocument,
+  Rule: RuleDocument,
+  RuleDraft: RuleBody,
   Unauthorized: UnauthorizedBody,
 };
 

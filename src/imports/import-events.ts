@@ -87,7 +87,12 @@ async function writeEvents(
   writer: ImportWriter,
   sources: readonly ImportSource[],
 ): Promise<Omit<ImportSummary, 'hours'>> {
-  const mapper: Mapper = { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined };
+  const mapper: Mapper = {
+    pageDomains: new PageDomains(),
+    userAgents: new UserAgents(),
+    onCut: () => undefined,
+    rulesOf: (ai) => options.catalog.rules.rulesOf(ai),
+  };
   const checkedHours = new Set<Hour>();
   const reasons: Record<string, number> = {};
   let [events, ignored, rejected, bytes] = [0, 0, 0, 0];
@@ -150,9 +155,13 @@ async function checkHour(options: ImportOptions, hour: Hour, line: NdjsonLine): 
   }
 }
 
+type ExportHoursOptions = Pick<ImportOptions, 'project' | 'catalog' | 'runner' | 'clock'> & {
+  readonly onProgress: (progress: Extract<ImportProgress, { readonly step: 'exporting' }>) => void;
+};
+
 /** Exports the hours again and waits until each is finished, by this process or by a server beside it. */
-async function exportHours(
-  { project, catalog, runner, clock, onProgress }: ImportOptions,
+export async function exportHours(
+  { project, catalog, runner, clock, onProgress }: ExportHoursOptions,
   hours: readonly Hour[],
 ): Promise<void> {
   if (hours.length === 0) return;
@@ -168,7 +177,7 @@ async function exportHours(
     if (failed) {
       throw new AppError(
         'internal',
-        `The events were imported, but hour ${formatBeijingHour(failed.hour)} could not be exported: ${failed.error ?? ''}`,
+        `What was added counts, but hour ${formatBeijingHour(failed.hour)} could not be exported: ${failed.error ?? ''}`,
       );
     }
     if (finished === hours.length) break;

@@ -44,4 +44,29 @@ describe('recoverImports', () => {
     await recoverImports(catalog, reader, NEW_YEAR_MS);
     assert.equal(await catalog.tasks.claim({ nowMs: NEW_YEAR_MS, leaseMs: 1_000, ai, hours: [NEW_YEAR] }), undefined);
   });
+
+  it('has an hour exported again whose back-fill was committed and not exported, and no more once it was', async (t) => {
+    const { catalog, ai } = await openWithProject(t);
+    await publishHour(catalog, ai, NEW_YEAR, []);
+    const root = join(await temporaryFolder(t), 'hour-log');
+    const log = await HourLog.open({ root, clock: new FakeClock(NEW_YEAR_MS), jobs: storeJobsInPlace });
+    t.after(() => log.close());
+    const writer = await ImportWriter.begin({ root, ai, jobs: storeJobsInPlace });
+    const { receipts: _receipts, ...batch } = eventBatch(ai, [{ id: 'a', kind: 'action_tag' }]);
+    await writer.append(
+      { ...batch, receipts: [{ line: 'action_tag', received: 0, ignored: 0, rows: 1 }] },
+      NEW_YEAR_MS,
+    );
+    await writer.commit();
+    const reader = new HourLogReader(root);
+    const claim = { nowMs: NEW_YEAR_MS, leaseMs: 1_000, ai, hours: [NEW_YEAR] };
+    await recoverImports(catalog, reader, NEW_YEAR_MS);
+    const task = await catalog.tasks.claim(claim);
+    assert.ok(task);
+    const rows = { action_tag: { made: 1, exported: 1, duplicates: 0 } };
+    const facts = { schemaVersion: 1, codec: 'zlib', ledger: { events: {}, rows, imported: 0 } } as const;
+    await catalog.manifests.publish(task, { revision: 2, facts, packages: [], nowMs: NEW_YEAR_MS });
+    await recoverImports(catalog, reader, NEW_YEAR_MS);
+    assert.equal(await catalog.tasks.claim(claim), undefined);
+  });
 });

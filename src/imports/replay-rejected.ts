@@ -83,7 +83,12 @@ export async function replayRejected(
     parseId: (id: string) => rejected.parseId(ai, id),
     keptFrom: catalog.settings.of(ai).keptFrom(clock.nowMs(), retentionDays),
   };
-  const mapper: Mapper = { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined };
+  const mapper: Mapper = {
+    pageDomains: new PageDomains(),
+    userAgents: new UserAgents(),
+    onCut: () => undefined,
+    rulesOf: (of) => catalog.rules.rulesOf(of),
+  };
   let group: RejectedRecord[] = [];
   for await (const line of readLines(source, MAX_RECORD_BYTES, () => undefined)) {
     const record = parseRejectedRecord(line, origin);

@@ -5,6 +5,7 @@ import { headerLine } from '../../src/events/data-types.ts';
 import { addHours, hourOf, type Hour } from '../../src/events/hour.ts';
 import { mapEvents } from '../../src/events/map-events.ts';
 import { PageDomains } from '../../src/events/page-domains.ts';
+import { NO_RULES } from '../../src/rules/rule-set.ts';
 import { UserAgents } from '../../src/events/user-agent.ts';
 import { HOUR_START_MS } from '../helpers/event-rows.ts';
 import { TEST_PROJECT } from '../helpers/test-server.ts';
@@ -26,7 +27,12 @@ function exportedLines(account: EventAccount): readonly string[] {
   const elements = JSON.parse(encodeEvents(first, EVENTS, SENT_AT_MS).toString()) as unknown[];
   const { rows } = mapEvents(
     { ai: TEST_PROJECT.ai, pathWord: 'web', elements, oversize: new Map(), ip: null, userAgent: null },
-    { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined },
+    {
+      pageDomains: new PageDomains(),
+      userAgents: new UserAgents(),
+      onCut: () => undefined,
+      rulesOf: () => NO_RULES,
+    },
   );
   return rows.map(({ lineHead, lineTail }) => `${lineHead}${SENT_AT_MS + 5}${lineTail}`);
 }

@@ -1,4 +1,4 @@
--- The catalog's tables after migration 3; for readers, nothing runs it.
+-- The catalog's tables after migration 4; for readers, nothing runs it.
 -- Made by: node src/catalog/migrations/schema-dump.test-helper.ts
 
 CREATE TABLE legacy_package (
@@ -117,6 +117,27 @@ CREATE TABLE replayed_event (
   PRIMARY KEY (ai, hour, id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE rule (
+  id INTEGER NOT NULL PRIMARY KEY, -- in order of making
+  ai TEXT NOT NULL REFERENCES project (ai),
+  rule_id TEXT NOT NULL, -- 8 hex digits
+  name TEXT NOT NULL,
+  type TEXT NOT NULL CHECK (type IN ('page', 'clck', 'chng', 'sbmt')),
+  domain TEXT, -- here and below: null fits everything
+  path TEXT,
+  query TEXT,
+  xpath TEXT,
+  place INTEGER, -- the condition index
+  value TEXT,
+  href TEXT,
+  UNIQUE (ai, rule_id)
+) STRICT;
+
+CREATE TABLE rule_version (
+  ai TEXT NOT NULL PRIMARY KEY REFERENCES project (ai),
+  version INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE server_keys (
   id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
   link_key TEXT NOT NULL, -- hex
@@ -151,6 +172,8 @@ CREATE INDEX legacy_task_unfinished ON legacy_task (claimable_at_ms, run_at_ms, 
   WHERE claimable_at_ms IS NOT NULL;
 
 CREATE INDEX project_setting_of_project ON project_setting (ai, id);
+
+CREATE INDEX rule_of_project ON rule (ai, id);
 
 CREATE INDEX task_status ON task (status);
 

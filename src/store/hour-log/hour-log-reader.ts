@@ -50,10 +50,15 @@ export class HourLogReader implements HourReader {
   }
 
   *readSorted(hour: Hour, ai: string, kind: RecordKind, columns: readonly ExtendedColumn[] = []): Generator<RowBatch> {
+    yield* mergeRows(this.sortedCursors(hour, ai, kind), columns);
+  }
+
+  /** Opens the cursors that `readSorted` merges, for readers that need keys and extras too. Who merges them closes them. */
+  sortedCursors(hour: Hour, ai: string, kind: RecordKind): readonly RunCursor[] {
     const cursors = openCursors(this.#runs(hour), ai, kind, 'rows');
     // Rejected events are never duplicates of one another.
     if (kind !== 'rejected' && cursors.length > 0) cursors.unshift(...this.#tailCursors(addHours(hour, -1), ai, kind));
-    yield* mergeRows(cursors, columns);
+    return cursors;
   }
 
   /** Says whether an hour can be read. */

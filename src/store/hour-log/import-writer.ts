@@ -46,6 +46,19 @@ const MAX_BUFFERED_BYTES = 32 * 1024 * 1024;
 const SEGMENT_BYTES = 64 * 1024 * 1024;
 const MAX_BATCH_BYTES = 128 * 1024 * 1024;
 
+/** Makes the folder of an import, which counts for nothing yet, and gives the import's id. Under the import's lock. */
+export async function makeImportFolder(root: string): Promise<string> {
+  const id = `${new Date().toISOString().replace(/\D/g, '')}-${randomBytes(4).toString('hex')}`;
+  await mkdir(importFolder(root, id), { recursive: true, mode: 0o700 });
+  await syncFolder(importsFolder(root));
+  return id;
+}
+
+/** Makes the runs of an import count, all hours at once. Durable when it returns. */
+export async function commitImport(root: string, id: string, commit: ImportCommit): Promise<void> {
+  await writeFileAtomic(importCommitPath(root, id), buildCheckedJson(commit));
+}
+
 export class ImportWriter {
   readonly #options: ImportWriterOptions;
   readonly #id: string;
@@ -60,10 +73,7 @@ export class ImportWriter {
 
   /** Begins an import. */
   static async begin(options: ImportWriterOptions): Promise<ImportWriter> {
-    const id = `${new Date().toISOString().replace(/\D/g, '')}-${randomBytes(4).toString('hex')}`;
-    await mkdir(importFolder(options.root, id), { recursive: true, mode: 0o700 });
-    await syncFolder(importsFolder(options.root));
-    return new ImportWriter(options, id);
+    return new ImportWriter(options, await makeImportFolder(options.root));
   }
 
   /** Adds events that were received at this instant. */
@@ -98,8 +108,7 @@ export class ImportWriter {
       const linked = completed.serverEventProjects.length > 0 ? await this.#linkServerEvents(hour, sorted) : [];
       hours.push({ hour, runs: [...runs, ...completed.runs, ...linked] });
     }
-    const commit: ImportCommit = { version: 1, ai, hours };
-    await writeFileAtomic(importCommitPath(root, this.#id), buildCheckedJson(commit));
+    await commitImport(root, this.#id, { version: 1, ai, hours });
   }
 
   /** Finds the visitors of an hour's server events, among the pages of this import and those that are there already. */

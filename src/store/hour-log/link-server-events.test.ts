@@ -12,6 +12,7 @@ import { addHours, hourOf, hourStartMs, type Hour } from '../../events/hour.ts';
 import { mapEvents } from '../../events/map-events.ts';
 import { PageDomains } from '../../events/page-domains.ts';
 import { UserAgents } from '../../events/user-agent.ts';
+import { NO_RULES } from '../../rules/rule-set.ts';
 import { HourLog } from './hour-log.ts';
 import { HourLogReader, readReady, type ReadyHour } from './hour-log-reader.ts';
 import { hourFolder } from './layout.ts';
@@ -43,7 +44,12 @@ async function openLogs(t: TestContext): Promise<Logs> {
     return log;
   };
   const log = await open();
-  const mapper = { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined };
+  const mapper = {
+    pageDomains: new PageDomains(),
+    userAgents: new UserAgents(),
+    onCut: () => undefined,
+    rulesOf: () => NO_RULES,
+  };
   const send = async (hour: Hour, pathWord: string, element: object): Promise<void> => {
     clock.set(hourStartMs(hour));
     const request = { ai: 'ai', pathWord, elements: [element], oversize: new Map(), ip: null, userAgent: null };

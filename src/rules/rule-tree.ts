@@ -1,0 +1,143 @@
+/**
+ * An index over the rules of one event type: a tree in which each rule stands once.
+ *
+ * A node asks for the values of an action and goes on where they are known: by a whole value, by what a path or xpath begins
+ * or ends with, or by a part of the query. Of its conditions each rule is put under the one that it shares with the fewest others; where many
+ * rules share it, the node below divides them by their next. Rules that are few, or that nothing divides any more, are compared
+ * one by one.
+ *
+ * Cost: a few look-ups in maps, whatever the number of rules; `greatestCost` says how many rules may have to be compared at worst.
+ */
+import type { ActionFields, ConditionName } from './action-fields.ts';
+import type { CompiledRule, Key } from './compiled-rule.ts';
+import { PrefixTree, type PrefixVisitor } from './prefix-tree.ts';
+import { MAX_QUERY_PARTS, queryPartsOf } from './query-parts.ts';
+
+/** So few rules are compared sooner than divided. */
+const FEW_RULES = 4;
+
+type Values = Map<string | number, RuleTree>;
+
+/** Asks for one value of an action. */
+type Question =
+  | { readonly by: 'value'; readonly condition: Exclude<ConditionName, 'query'>; readonly trees: Values }
+  | {
+      readonly by: 'prefix' | 'suffix';
+      readonly condition: 'path' | 'xpath';
+      readonly trees: PrefixTree<RuleTree>;
+    }
+  | { readonly by: 'part'; readonly trees: Values };
+
+export type RuleTree = { readonly questions: readonly Question[]; readonly rules: readonly CompiledRule[] };
+
+/** Builds the tree of some rules; `asked` are the questions that led to them. */
+export function buildRuleTree(rules: readonly CompiledRule[], asked: ReadonlySet<string> = new Set()): RuleTree {
+  if (rules.length <= FEW_RULES) return { questions: [], rules };
+  const shares = new Map<string, number>();
+  const keysOf = (rule: CompiledRule): readonly Key[] => rule.keys.filter((key) => !asked.has(questionOf(key)));
+  for (const rule of rules) for (const key of keysOf(rule)) shares.set(nameOf(key), (shares.get(nameOf(key)) ?? 0) + 1);
+  const alone: CompiledRule[] = [];
+  const groups = new Map<string, { readonly key: Key; readonly rules: CompiledRule[] }>();
+  for (const rule of rules) {
+    const key = rarestOf(keysOf(rule), shares);
+    if (!key) {
+      alone.push(rule);
+      continue;
+    }
+    const group = groups.get(nameOf(key)) ?? { key, rules: [] };
+    groups.set(nameOf(key), group);
+    group.rules.push(rule);
+  }
+  const ofQuestion = Map.groupBy(groups.values(), ({ key }) => `${key.by} ${key.condition}`);
+  return { questions: [...ofQuestion.values()].map((answers) => buildQuestion(answers, asked)), rules: alone };
+}
+
+/** Finds the rules of a tree that an action fits. One is kept and used for all actions, so that an action costs no objects. */
+export class RuleFinder implements PrefixVisitor<RuleTree> {
+  #fields: ActionFields | undefined;
+  #found: CompiledRule[] | undefined;
+
+  /** Gives the rules that fit, in no order; undefined when there are none. */
+  find(tree: RuleTree, fields: ActionFields): CompiledRule[] | undefined {
+    this.#fields = fields;
+    this.#found = undefined;
+    this.visit(tree);
+    this.#fields = undefined;
+    return this.#found;
+  }
+
+  visit({ rules, questions }: RuleTree): void {
+    const fields = this.#fields!;
+    for (const rule of rules) if (rule.fits(fields)) (this.#found ??= []).push(rule);
+    for (const question of questions) {
+      if (question.by === 'value') {
+        const value = fields[question.condition]();
+        const below = value === null ? undefined : question.trees.get(value);
+        if (below) this.visit(below);
+      } else if (question.by !== 'part') {
+        const text = fields[question.condition]();
+        if (text !== null) question.trees.visit(text, this);
+      } else {
+        this.#visitParts(question.trees, fields.query());
+      }
+    }
+  }
+
+  #visitParts(trees: Values, query: string | null): void {
+    if (query === null) return;
+    for (const part of queryPartsOf(query)) {
+      const below = trees.get(part);
+      if (below) this.visit(below);
+    }
+  }
+}
+
+/** Gives what the dearest action can cost; see rule-set.ts. */
+export function greatestCost({ rules, questions }: RuleTree): number {
+  let cost = 0;
+  for (const rule of rules) cost += rule.cost;
+  for (const question of questions) {
+    if (question.trees instanceof PrefixTree) cost += question.trees.greatestSum(greatestCost);
+    else {
+      const costs = [...question.trees.values()].map(greatestCost).sort((a, b) => b - a);
+      for (const dearest of costs.slice(0, question.by === 'part' ? MAX_QUERY_PARTS : 1)) cost += dearest;
+    }
+  }
+  return cost;
+}
+
+function buildQuestion(
+  answers: readonly { readonly key: Key; readonly rules: readonly CompiledRule[] }[],
+  asked: ReadonlySet<string>,
+): Question {
+  const { by, condition } = answers[0]!.key;
+  const below = answers.map(({ key, rules }) => ({
+    text: key.text,
+    tree: buildRuleTree(rules, new Set([...asked, questionOf(key)])),
+  }));
+  if (by === 'prefix' || by === 'suffix') {
+    const trees = new PrefixTree<RuleTree>(by);
+    for (const { text, tree } of below) trees.add(text as string, tree);
+    return { by, condition, trees };
+  }
+  const trees: Values = new Map(below.map(({ text, tree }) => [text, tree]));
+  return by === 'part' ? { by, trees } : { by, condition, trees };
+}
+
+/** Finds the key that the fewest rules share; of equal ones a whole value, and of prefixes the longest. */
+function rarestOf(keys: readonly Key[], shares: ReadonlyMap<string, number>): Key | undefined {
+  const rank = (key: Key): number =>
+    (shares.get(nameOf(key)) ?? 0) + (key.by === 'value' ? 0 : 0.5 - key.text.length / 10_000);
+  let rarest = keys[0];
+  for (const key of keys) if (rank(key) < rank(rarest!)) rarest = key;
+  return rarest;
+}
+
+/** What need not be asked again on the way to a rule. A query may be asked about once more: it has several parts. */
+function questionOf({ by, condition, text }: Key): string {
+  return by === 'part' ? `part ${text}` : `${by} ${condition}`;
+}
+
+function nameOf({ by, condition, text }: Key): string {
+  return `${by} ${condition} ${text}`;
+}
