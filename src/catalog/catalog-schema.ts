@@ -5,6 +5,7 @@
  */
 import type { Generated } from 'kysely';
 import type { TaskStatus } from './catalog.ts';
+import type { AdsLabelKind } from './tracking-link.ts';
 
 export type CatalogSchema = {
   readonly project: ProjectRow;
@@ -16,6 +17,8 @@ export type CatalogSchema = {
   readonly manifest: ManifestRow;
   readonly package: PackageRow;
   readonly server_keys: ServerKeysRow;
+  readonly ads_label: AdsLabelRow;
+  readonly ads_link: AdsLinkRow;
 };
 
 type ProjectRow = {
@@ -104,4 +107,28 @@ type ServerKeysRow = {
   readonly signing_key_pem: string;
   readonly public_key_pem: string;
   readonly created_at_ms: number;
+};
+
+/** A campaign or a channel. */
+type AdsLabelRow = {
+  readonly id: string;
+  readonly ai: string;
+  readonly kind: AdsLabelKind;
+  readonly name: string;
+  readonly created_at_ms: number;
+};
+
+type AdsLinkRow = {
+  readonly link_id: string;
+  readonly ai: string;
+  readonly name: string;
+  readonly target: string;
+  readonly campaign_id: string | null;
+  readonly channel_id: string | null;
+  readonly product_id: string | null;
+  /** JSON of a map of texts. */
+  readonly variables: string;
+  readonly status: 'activated' | 'archived';
+  readonly created_at_ms: number;
+  readonly updated_at_ms: number;
 };

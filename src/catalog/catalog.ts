@@ -6,6 +6,7 @@
  */
 import type { DataType } from '../events/data-types.ts';
 import type { Hour, HourRange } from '../events/hour.ts';
+import type { LinkTable } from './tracking-link.ts';
 
 /** One customer's data and the keys to it. */
 export type Project = {
@@ -207,6 +208,7 @@ export interface Catalog {
   readonly tokens: TokenTable;
   readonly tasks: TaskTable;
   readonly manifests: ManifestTable;
+  readonly links: LinkTable;
   /** The server's keys, made once per data directory. Signing keys never leave the process but in backups. */
   readonly serverKeys: ServerKeys;
   /** Closes the connection; later calls throw. */
