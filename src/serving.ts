@@ -4,14 +4,20 @@
  */
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { Activations } from './ads/activations.ts';
+import type { ClickIndex } from './ads/click-index.ts';
+import { DeviceKeys } from './ads/device-keys.ts';
 import type { Catalog } from './catalog/catalog.ts';
+import type { TrackingLink } from './catalog/tracking-link.ts';
 import { ClientAddresses } from './collector/client-address.ts';
 import { CollectorMetrics } from './collector/collector-metrics.ts';
 import { Collector } from './collector/collector.ts';
 import { IngestLimit } from './collector/ingest-limit.ts';
+import { LinkRedirect } from './collector/link-redirect.ts';
 import { openApi } from './http/api-server.ts';
 import type { CallTurns } from './http/call-limit.ts';
 import type { MetricsText, ReadinessCheck } from './http/operations-routes.ts';
+import { linkBaseOf } from './http/link-base.ts';
 import { openHttpServer } from './http/server.ts';
 import { Closers } from './lib/closers.ts';
 import type { Clock } from './lib/clock.ts';
@@ -30,12 +36,15 @@ export type ServingConfig = {
   readonly maxDecodedBytes: number;
   readonly maxHeldBytes: number;
   readonly trustedProxies: readonly string[];
+  /** App schemes that a tracking link may lead to. */
+  readonly linkSchemes: readonly string[];
 };
 
 export type ServingOptions = {
   readonly config: ServingConfig;
   readonly catalog: Catalog;
   readonly store: HourStore;
+  readonly clickIndex: ClickIndex;
   readonly packagesRoot: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -60,24 +69,32 @@ export async function openServing(
         packages: await LocalPackageStore.open(options.packagesRoot),
         retentionDays: config.retentionDays,
         publicUrl: config.publicUrl,
+        linkSchemes: config.linkSchemes,
       }),
     );
-    const collector = new Collector({
+    const findLink = (linkId: string): TrackingLink | undefined => catalog.links.find(linkId);
+    const shared = {
       store,
-      projects: catalog.projects,
       clientAddresses: new ClientAddresses(config.trustedProxies),
       ingestLimit: new IngestLimit({ clock, bytesPerSecond: config.ingestLimitBytesPerSecond }),
-      wireLimits: { ...DEFAULT_WIRE_LIMITS, maxBytes: config.maxBodyBytes, maxDecodedBytes: config.maxDecodedBytes },
-      maxHeldBytes: config.maxHeldBytes,
       metrics: new CollectorMetrics(options.registry),
       logger,
+    };
+    const ads = { index: options.clickIndex, keys: new DeviceKeys(catalog.serverKeys.linkKey), findLink, clock };
+    const links = new LinkRedirect({ ...shared, ...ads, baseOf: (request) => linkBaseOf(request, config.publicUrl) });
+    const collector = new Collector({
+      ...shared,
+      projects: catalog.projects,
+      activations: new Activations({ ...ads, logger }),
+      wireLimits: { ...DEFAULT_WIRE_LIMITS, maxBytes: config.maxBodyBytes, maxDecodedBytes: config.maxDecodedBytes },
+      maxHeldBytes: config.maxHeldBytes,
     });
     const http = closers.add(
       await openHttpServer({
         listen: config.listen,
         api,
         logger,
-        handleCollect: (request, response) => collector.handle(request, response),
+        handleCollect: (request, response) => links.handle(request, response) || collector.handle(request, response),
       }),
     );
     return { host: http.host, port: http.port, close: () => closers.close() };

@@ -207,7 +207,7 @@ async function insertLabel(
     .where('ai', '=', ai)
     .where('kind', '=', kind)
     .executeTakeFirstOrThrow();
-  refuseTooMany(Number(count), kind);
+  refuseTooMany(count, kind);
   const label = { id: drawId(), name };
   await transaction
     .insertInto('ads_label')
@@ -222,7 +222,7 @@ async function refuseTakenName(transaction: CatalogTransaction, ai: string, name
   if (await living.select('link_id').where('name', '=', name).executeTakeFirst())
     throw new AppError('name_taken', `There is a link with the name ${name} already.`);
   const { count } = await living.select((row) => row.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
-  refuseTooMany(Number(count), 'link');
+  refuseTooMany(count, 'link');
 }
 
 function refuseTooMany(count: number, what: string): void {

@@ -10,14 +10,17 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import type { Activations } from '../ads/activations.ts';
 import type { ProjectTable } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
+import type { EventBatch } from '../events/event-row.ts';
 import { mapEvents, type Mapper } from '../events/map-events.ts';
 import { PageDomains } from '../events/page-domains.ts';
 import { UserAgents } from '../events/user-agent.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import { decodeBody, decodePixel, type DecodedBody, type Spend } from '../wire/decode-body.ts';
 import type { WireLimits } from '../wire/wire-limits.ts';
+import { answerRefusal, sendJson } from './answer-refusal.ts';
 import { BodyReader } from './body-reader.ts';
 import type { ClientAddresses } from './client-address.ts';
 import type { CollectorMetrics } from './collector-metrics.ts';
@@ -30,6 +33,7 @@ export type CollectorOptions = {
   readonly projects: ProjectTable;
   readonly clientAddresses: ClientAddresses;
   readonly ingestLimit: IngestLimit;
+  readonly activations: Activations;
   readonly wireLimits: WireLimits;
   /** Bytes of all request bodies held at once. */
   readonly maxHeldBytes: number;
@@ -75,7 +79,9 @@ export class Collector {
       endTimer();
       this.#options.metrics.requests.inc({ status: response.statusCode });
     });
-    this.#answer(endpoint, query, request, response).catch((error: unknown) => this.#refuse(response, error));
+    this.#answer(endpoint, query, request, response).catch((error: unknown) =>
+      answerRefusal(this.#options.logger, response, error),
+    );
     return true;
   }
 
@@ -151,36 +157,27 @@ export class Collector {
   async #store({ ai, pathWord }: Endpoint, decoded: DecodedBody, request: IncomingMessage): Promise<Receipt> {
     const { store, clientAddresses, metrics } = this.#options;
     metrics.bodies.inc({ coding: decoded.coding });
-    const batch = mapEvents(
-      {
-        ai,
-        pathWord,
-        elements: decoded.values,
-        oversize: decoded.oversize,
-        ip: clientAddresses.find(request.socket.remoteAddress, request.headers),
-        userAgent: userAgentOf(request),
-      },
-      this.#mapper,
-    );
-    if (batch.receipts.length > 0) await store.append(batch);
+    const mapped = {
+      ai,
+      pathWord,
+      elements: decoded.values,
+      oversize: decoded.oversize,
+      ip: clientAddresses.find(request.socket.remoteAddress, request.headers),
+      userAgent: userAgentOf(request),
+    };
+    const activations = await this.#options.activations.claim(mapped);
+    let batch: EventBatch;
+    try {
+      batch = mapEvents({ ...mapped, activations: activations?.decisions }, this.#mapper);
+      if (batch.receipts.length > 0) await store.append(batch);
+    } catch (error) {
+      await activations?.release();
+      throw error;
+    }
+    await activations?.confirm();
     const receipt = summarize(batch.rejections, batch.receipts);
     metrics.countBatch(batch, receipt.rejected);
     return receipt;
-  }
-
-  #refuse(response: ServerResponse, error: unknown): void {
-    const refusal =
-      error instanceof AppError ? error : new AppError('internal', 'Something went wrong here.', { cause: error });
-    if (refusal.status >= 500)
-      this.#options.logger.error({ err: refusal.cause ?? refusal, code: refusal.code }, refusal.message);
-    if (response.headersSent) return void response.destroy();
-    if (refusal.retryAfterSeconds !== undefined) response.setHeader('Retry-After', refusal.retryAfterSeconds);
-    if (refusal.status === 413) response.setHeader('Connection', 'close');
-    sendJson(response, refusal.status, {
-      code: refusal.code,
-      message: `${refusal.message} ${refusal.advice}`,
-      requestId: response.getHeader('X-Request-Id') ?? null,
-    });
   }
 }
 
@@ -196,13 +193,6 @@ function summarize(rejections: readonly string[], receipts: readonly { received:
   return receipt;
 }
 
-function sendJson(response: ServerResponse, status: number, body: object): void {
-  const bytes = Buffer.from(JSON.stringify(body));
-  response
-    .writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': bytes.length })
-    .end(bytes);
-}
-
 function splitUrl(url: string): [path: string, query: string] {
   const mark = url.indexOf('?');
   return mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)];
@@ -213,7 +203,7 @@ function headerText(value: string | string[] | undefined): string | undefined {
 }
 
 /** Gives the User-Agent header; Node reads header bytes as Latin-1, and some clients put UTF-8 there. */
-function userAgentOf(request: IncomingMessage): string | null {
+export function userAgentOf(request: IncomingMessage): string | null {
   const text = request.headers['user-agent'];
   if (text === undefined) return null;
   return /[\u0080-\u00ff]/.test(text) ? Buffer.from(text, 'latin1').toString('utf8') : text;

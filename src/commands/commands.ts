@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 import { exportRetryCommand } from './export-retry.ts';
 import { importCommand } from './import.ts';
 import { ledgerCommand } from './ledger.ts';
+import { linkAddCommand, linkListCommand, linkRemoveCommand } from './links.ts';
 import { projectCreateCommand, projectListCommand, projectShowCommand } from './projects.ts';
 import { restoreCommand } from './restore.ts';
 import { serveCommand } from './serve.ts';
@@ -14,6 +15,9 @@ export const COMMANDS: readonly Command[] = [
   projectCreateCommand,
   projectListCommand,
   projectShowCommand,
+  linkAddCommand,
+  linkListCommand,
+  linkRemoveCommand,
   importCommand,
   ledgerCommand,
   verifyCommand,

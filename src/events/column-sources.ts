@@ -5,6 +5,7 @@
  */
 import type { DataType } from './data-types.ts';
 import { pageRequestId, vstRequestId } from './ids.ts';
+import type { LinkFacts } from './link-facts.ts';
 import type { OperatingSystem } from './user-agent.ts';
 import { readInteger, readText } from './wire-value.ts';
 
@@ -29,6 +30,8 @@ export type RowContext = {
   readonly actionRequestId: string | null;
   /** The page that the event belongs to; the same for all of its rows, so the hash of long ids is made once. */
   readonly pageRequestId: string | null;
+  /** The tracking link that a click or an activation belongs to; see ActivationDecision. */
+  readonly link?: LinkFacts | null | undefined;
 };
 
 /** Stands in the send-time column: the store writes the value. */
@@ -45,7 +48,6 @@ const elementKey =
   (name: string): Source =>
   ({ element }) =>
     element[name];
-const none: Source = () => null;
 const sendTime: Source = () => SEND_TIME;
 const visitorAndSession = ({ event }: RowContext): [string, string] => [
   readText(event.u) ?? '',
@@ -79,14 +81,20 @@ const attributes = (column: string, wire: string, from: number, until: number): 
     Array.from({ length: until - from }, (_, place) => [`${column}${from + place}`, key(`${wire}${from + place}`)]),
   );
 
-/** Columns filled from a tracking link; attribution fills all but the id. */
-const unattributed = {
-  campaignId: none,
-  channelId: none,
-  linkName: none,
-  campaignName: none,
-  channelName: none,
-  adsVariable: none,
+const ofLink =
+  (name: keyof LinkFacts): Source =>
+  ({ link }) =>
+    link?.[name];
+
+/** Columns filled from the tracking link; an activation that belongs to none has the id that it came with. */
+const linkColumns = {
+  linkId: ({ link, event }: RowContext) => (link === undefined ? event.link_id : link?.linkId),
+  campaignId: ofLink('campaignId'),
+  channelId: ofLink('channelId'),
+  linkName: ofLink('linkName'),
+  campaignName: ofLink('campaignName'),
+  channelName: ofLink('channelName'),
+  adsVariable: ofLink('variables'),
 };
 
 /** The sources of every data type that SDK events make rows of. */
@@ -177,7 +185,19 @@ export const COLUMN_SOURCES: Readonly<Partial<Record<DataType, Readonly<Record<s
     platform,
     operatingSystemVersion: key('osv'),
     sendTime,
-    linkId: key('link_id'),
-    ...unattributed,
+    ...linkColumns,
+  },
+  ads_track_click: {
+    idfa: key('idfa'),
+    imei: key('imei'),
+    uuid: key('uuid'),
+    androidId: key('androidid'),
+    ip: ({ ip }) => ip,
+    userAgent: ({ userAgent }) => userAgent,
+    platform: ({ operatingSystem }) => operatingSystem().name,
+    operatingSystemVersion: ({ operatingSystem }) => operatingSystem().nameAndVersion,
+    eventTime: sendTime,
+    ...linkColumns,
+    linkId: ofLink('linkId'),
   },
 };

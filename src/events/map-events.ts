@@ -21,6 +21,7 @@ import {
   visitRowId,
   vstRequestId,
 } from './ids.ts';
+import type { ActivationDecision, LinkFacts } from './link-facts.ts';
 import type { PageDomains } from './page-domains.ts';
 import { buildRejectedRow, type RejectedEvent } from './rejected-row.ts';
 import { encodeLine, widthOf, type FieldMemo, type OnCut } from './row-encoder.ts';
@@ -47,6 +48,8 @@ export type MapRequest = {
   readonly oversize: ReadonlyMap<number, { readonly bytes: number; readonly head: string }>;
   readonly ip: string | null;
   readonly userAgent: string | null;
+  /** What was decided of the activations among the elements, by place; of the others nothing is known but what they say. */
+  readonly activations?: ReadonlyMap<number, ActivationDecision> | undefined;
 };
 
 export type Mapper = { readonly pageDomains: PageDomains; readonly userAgents: UserAgents; readonly onCut: OnCut };
@@ -105,7 +108,7 @@ export function mapEvents(request: MapRequest, mapper: Mapper): EventBatch {
     if (oversize) {
       const reason = `the event has ${oversize.bytes} bytes, more than one event may have`;
       reject(run, { reason, line: 'unknown', eventHead: oversize.head });
-    } else mapElement(run, element);
+    } else mapElement(run, element, place);
   });
   const receipts: Receipt[] = [...received].map(([line, count]) => ({
     line,
@@ -145,7 +148,7 @@ function rememberDomains({ request, mapper }: Run): void {
   }
 }
 
-function mapElement(run: Run, element: unknown): void {
+function mapElement(run: Run, element: unknown, place: number): void {
   const line = ledgerLineOf(element);
   const refuse = (reason: string): void => reject(run, { reason, line, event: element });
   if (!isWireObject(element)) return refuse('the element is no object');
@@ -156,8 +159,10 @@ function mapElement(run: Run, element: unknown): void {
   if (dataType === undefined && !isServerEvent) return addTo(run.ignored, line, 1);
   const reason = rejectionOf(element, type, isServerEvent);
   if (reason !== null || dataType === undefined) return refuse(reason ?? 't is unknown');
+  const activation = run.request.activations?.get(place);
+  if (activation?.isRepeated) return addTo(run.ignored, line, 1);
   addTo(run.made, line, dataType === 'action' ? (element.e as readonly unknown[]).length : 1);
-  addRows(run, element, dataType);
+  addRows(run, element, dataType, activation?.link);
 }
 
 function addTo(counts: Map<LedgerLine, number>, line: LedgerLine, count: number): void {
@@ -169,7 +174,7 @@ function reject(run: Run, rejected: RejectedEvent): void {
   run.rows.push(buildRejectedRow(run.request, rejected));
 }
 
-function addRows(run: Run, event: WireObject, dataType: DataType): void {
+function addRows(run: Run, event: WireObject, dataType: DataType, link?: LinkFacts | null): void {
   const { request, mapper } = run;
   const timeMs = readInteger(event.tm) ?? 0;
   const visitor = readText(event.u) ?? '';
@@ -198,6 +203,7 @@ function addRows(run: Run, event: WireObject, dataType: DataType): void {
       domain: missing.domain,
       actionRequestId: dataType === 'action' ? actionRequestId(run.isWeb, rowId) : null,
       pageRequestId: page,
+      link,
     };
     const line = encodeLine(dataType, context, mapper.onCut, memo);
     run.lineUnits += line.head.length + line.tail.length;

@@ -1,11 +1,13 @@
 /**
- * Deletes what is past retention: manifests and packages, rows, tasks. The publication log stays.
+ * Deletes what is past retention: manifests and packages, rows, tasks; and from the click index what no activation looks for any
+ * more. The publication log stays.
  *
  * The API says NOT_EXISTS for such hours by the clock alone, so nothing depends on when this runs. An hour whose export is still
  * to be done keeps its rows; one that failed for good keeps them for as long again, for a person to act, and is then given up.
  * Every step may be done twice, so a crash between any two is mended by the next sweep. Downloads that run go on.
  */
 import type { Logger } from 'pino';
+import { ATTRIBUTION_MS } from '../ads/click-index-file.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { addHours, formatBeijingHour, HOURS_PER_DAY, type Hour } from '../events/hour.ts';
 import { retainedFrom } from '../events/retention.ts';
@@ -17,6 +19,8 @@ export type RetentionSweepOptions = {
   readonly catalog: Catalog;
   readonly store: HourStore;
   readonly packages: PackageStore;
+  /** What is kept of clicks to find them again. */
+  readonly clicks?: { deleteBefore(limitMs: number): Promise<void> | undefined };
   readonly clock: Clock;
   readonly logger: Logger;
   readonly retentionDays: number;
@@ -63,7 +67,7 @@ export class RetentionSweep {
 
   /** Deletes what is past retention now. */
   async sweep(): Promise<void> {
-    const { catalog, store, packages, clock, logger, retentionDays } = this.#options;
+    const { catalog, store, packages, clicks, clock, logger, retentionDays } = this.#options;
     const limit = retainedFrom(clock.nowMs(), retentionDays);
     const givenUp = retainedFrom(clock.nowMs(), 2 * retentionDays);
     const kept: Hour[] = [];
@@ -77,5 +81,6 @@ export class RetentionSweep {
     await packages.deleteBefore(limit);
     await store.dropBefore(limit, new Set(kept.flatMap((hour) => [hour, addHours(hour, -1)])));
     await catalog.tasks.deleteBefore(limit, kept);
+    await clicks?.deleteBefore(clock.nowMs() - ATTRIBUTION_MS);
   }
 }

@@ -7,6 +7,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { PackageReader } from '../packages/package-store.ts';
 import { LinkSigner } from '../packages/signed-link.ts';
+import { addAdsRoutes } from './ads-routes.ts';
 import { answerError, answerUnroutable, unknownPathError } from './api-errors.ts';
 import type { CallTurns } from './call-limit.ts';
 import { addDownloadRoute } from './download-route.ts';
@@ -25,6 +26,8 @@ export type ApiOptions = {
   readonly readinessChecks: readonly ReadinessCheck[];
   readonly callLimit: CallTurns;
   readonly retentionDays: number;
+  /** App schemes that a tracking link may lead to. */
+  readonly linkSchemes: readonly string[];
   /** Base of the links. Default: what each client's Host header says. */
   readonly publicUrl?: string | undefined;
 };
@@ -56,6 +59,7 @@ export async function openApi(options: ApiOptions): Promise<FastifyInstance> {
   addTokenRoute(app, options);
   addInsightsRoutes(app, { ...options, linkSigner, publicUrl: options.publicUrl });
   addManifestRoutes(app, options);
+  addAdsRoutes(app, options);
   addDownloadRoute(app, { ...options, linkSigner });
   addOperationsRoutes(app, options);
   await app.ready();

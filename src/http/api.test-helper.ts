@@ -60,6 +60,7 @@ export async function openTestApi(
     readinessChecks: [],
     callLimit: new CallLimit({ callsPerSecond: 0 }),
     retentionDays: 15,
+    linkSchemes: [],
     ...options,
   });
   const server = await openHttpServer({ listen: { host: '127.0.0.1', port: 0 }, api, logger, ...serverOptions });

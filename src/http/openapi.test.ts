@@ -77,6 +77,7 @@ describe('the operations of our own API', () => {
       readinessChecks: [],
       callLimit: new CallLimit({ callsPerSecond: 0 }),
       retentionDays: 15,
+      linkSchemes: [],
     });
     t.after(() => app.close());
     const routes = [...app.printRoutes({ commonPrefix: false }).matchAll(/(\/(?:api|\.well-known)\/\S+) \(/g)];
