@@ -81,6 +81,11 @@ export class RetentionSweep {
     await packages.deleteBefore(limit);
     await store.dropBefore(limit, new Set(kept.flatMap((hour) => [hour, addHours(hour, -1)])));
     await catalog.tasks.deleteBefore(limit, kept);
-    await clicks?.deleteBefore(clock.nowMs() - ATTRIBUTION_MS);
+    // A click index that is damaged or locked must hold up no hour; the next sweep tries again.
+    try {
+      await clicks?.deleteBefore(clock.nowMs() - ATTRIBUTION_MS);
+    } catch (error) {
+      logger.error({ err: error }, 'What is past in the click index could not be deleted.');
+    }
   }
 }
