@@ -18,6 +18,9 @@ const TARGET = 'https://shop.example.com/app?x=1#top';
 const IPHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148';
 
+/** Those members of the API's answers that the test reads by name. */
+type Answered = { readonly id: string; readonly linkId: string; readonly code?: string };
+
 const hit = (server: TestServer, path: string, method = 'GET', headers = {}): Promise<Answer> =>
   send(server, { path, method, headers });
 
@@ -277,7 +280,7 @@ test('the ads API answers in the shapes of the original, and to nobody else', as
       headers: { 'X-Client-Id': clientId, 'Content-Type': 'application/json', ...headers },
       ...(body && { body: JSON.stringify(body) }),
     });
-    return { status: response.status, body: (await response.json()) as any };
+    return { status: response.status, body: (await response.json()) as Answered };
   };
   const campaign = await call('campaigns', { name: '双十一推广' });
   assert.equal(campaign.status, 200);

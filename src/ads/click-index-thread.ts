@@ -24,17 +24,22 @@ export type ClickIndexSettings = { readonly path: string; readonly syncs: boolea
 function run(file: ClickIndexFile, { name, args }: ClickIndexCall): unknown {
   switch (name) {
     case 'addClicks':
-      return file.addClicks(...args);
+      file.addClicks(...args);
+      return undefined;
     case 'claim':
       return file.claim(...args);
     case 'confirm':
-      return file.confirm(...args);
+      file.confirm(...args);
+      return undefined;
     case 'release':
-      return file.release(...args);
+      file.release(...args);
+      return undefined;
     case 'forget':
-      return file.forget(...args);
+      file.forget(...args);
+      return undefined;
     case 'deleteBefore':
-      return file.deleteBefore(...args);
+      file.deleteBefore(...args);
+      return undefined;
   }
 }
 

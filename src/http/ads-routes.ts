@@ -101,7 +101,7 @@ const LABEL_OPERATIONS = LABELS.map(({ kind, id, path }) => ({
     path,
     summary: `Makes a ${kind}.`,
     body: LabelDraft,
-    responses: { 200: Label, ...refusals, 409: ErrorBody },
+    responses: { 200: Label, ...refusals, 409: ErrorBody, 413: ErrorBody },
   } satisfies Operation,
   list: {
     ...common,
@@ -119,7 +119,7 @@ const CREATE_LINK: Operation = {
   path: pathOf('normallinks'),
   summary: 'Makes a tracking link, which takes clicks at once.',
   body: LinkDraft,
-  responses: { 200: TrackingLinkDocument, ...refusals, 404: ErrorBody, 409: ErrorBody },
+  responses: { 200: TrackingLinkDocument, ...refusals, 404: ErrorBody, 409: ErrorBody, 413: ErrorBody },
 };
 const LIST_LINKS: Operation = {
   ...common,
