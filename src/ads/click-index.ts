@@ -50,7 +50,7 @@ export class ClickIndex {
     if (this.isFull)
       return Promise.reject(new AppError('overloaded', 'Too many clicks wait.', { retryAfterSeconds: 1 }));
     const added = new Promise<void>((resolve, reject) => this.#waiting.push({ click, resolve, reject }));
-    this.#pump ??= this.#addWaiting().finally(() => (this.#pump = undefined));
+    this.#pump ??= this.#addWaiting();
     return added;
   }
 
@@ -101,6 +101,8 @@ export class ClickIndex {
         for (const { reject } of group) reject(error);
       }
     }
+    // At once, and not when this promise is looked at: a click that is added in between would wait for ever.
+    this.#pump = undefined;
   }
 
   #call<Name extends ClickIndexCall['name']>(
