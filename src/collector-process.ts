@@ -6,6 +6,7 @@
  * nobody would seal and restart beside it otherwise; what it had acknowledged is durable.
  */
 import { Registry } from 'prom-client';
+import { ClickIndex } from './ads/click-index.ts';
 import { openDataCatalog } from './catalog/data-catalog.ts';
 import type { CallTurns, Turn } from './http/call-limit.ts';
 import { Closers } from './lib/closers.ts';
@@ -23,6 +24,7 @@ import type { StoreJobs } from './store/hour-log/store-jobs.ts';
 export type CollectorProcessConfig = ServingConfig & {
   readonly data: string;
   readonly storeRoot: string;
+  readonly clickIndexPath: string;
   readonly packagesRoot: string;
   readonly segmentBytes: number;
   readonly syncs: boolean;
@@ -40,8 +42,10 @@ export function runCollectorProcess(channel: CallChannel, clock: Clock): void {
       const catalog = closers.add(await openDataCatalog(config.data, clock));
       const { storeRoot: root, segmentBytes, syncs } = config;
       const store = closers.add(await HourLog.open({ root, clock, jobs: jobsOfParent(calls), segmentBytes, syncs }));
+      const clickIndex = closers.add(new ClickIndex({ path: config.clickIndexPath, syncs }));
       const serving = closers.add(
         await openServing({
+          clickIndex,
           config,
           catalog,
           store,

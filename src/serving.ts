@@ -4,15 +4,21 @@
  */
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { Activations } from './ads/activations.ts';
+import type { ClickIndex } from './ads/click-index.ts';
+import { DeviceKeys } from './ads/device-keys.ts';
 import type { Catalog } from './catalog/catalog.ts';
+import type { TrackingLink } from './catalog/tracking-link.ts';
 import { CollectorMetrics } from './collector/collector-metrics.ts';
 import { Collector } from './collector/collector.ts';
 import { IngestLimit } from './collector/ingest-limit.ts';
+import { LinkRedirect } from './collector/link-redirect.ts';
 import { ProjectAddresses } from './collector/project-addresses.ts';
 import { hourOf, type Hour } from './events/hour.ts';
 import { openApi } from './http/api-server.ts';
 import type { CallTurns } from './http/call-limit.ts';
 import type { MetricsText, ReadinessCheck } from './http/operations-routes.ts';
+import { linkBaseOf } from './http/link-base.ts';
 import { openHttpServer } from './http/server.ts';
 import { Closers } from './lib/closers.ts';
 import type { Clock } from './lib/clock.ts';
@@ -35,6 +41,8 @@ export type ServingConfig = {
   readonly maxDecodedBytes: number;
   readonly maxHeldBytes: number;
   readonly trustedProxies: readonly string[];
+  /** App schemes that a tracking link may lead to. */
+  readonly linkSchemes: readonly string[];
 };
 
 export type ServingOptions = {
@@ -42,6 +50,7 @@ export type ServingOptions = {
   readonly catalog: Catalog;
   readonly store: HourStore;
   readonly storeRoot: string;
+  readonly clickIndex: ClickIndex;
   readonly packagesRoot: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -71,6 +80,7 @@ export async function openServing(
         settingDefaults,
         reader: new HourLogReader(options.storeRoot),
         publicUrl: config.publicUrl,
+        linkSchemes: config.linkSchemes,
       }),
     );
     // Each request asks for its project first, so what is known is fresh.
@@ -79,27 +89,38 @@ export async function openServing(
       (ai) => catalog.settings.known(ai).find('trustedProxies', now()) ?? trustedProxies,
     );
     clientAddresses.of(''); // the server's own list is checked now, not at the first request
-    const collector = new Collector({
+    const findLink = (linkId: string): TrackingLink | undefined => {
+      const link = catalog.links.find(linkId);
+      if (link) catalog.projects.findByAi(link.ai);
+      return link;
+    };
+    const shared = {
       store,
-      projects: catalog.projects,
-      rules: catalog.rules,
       clientAddresses,
       ingestLimit: new IngestLimit({
         clock,
         bytesPerSecondOf: (ai) =>
           Math.ceil((catalog.settings.known(ai).find('ingestLimitBytes', now()) ?? ingestLimitBytes) / ingestShares),
       }),
-      wireLimits: { ...DEFAULT_WIRE_LIMITS, maxBytes: config.maxBodyBytes, maxDecodedBytes: config.maxDecodedBytes },
-      maxHeldBytes: config.maxHeldBytes,
       metrics: new CollectorMetrics(options.registry),
       logger,
+    };
+    const ads = { index: options.clickIndex, keys: new DeviceKeys(catalog.serverKeys.linkKey), findLink, clock };
+    const links = new LinkRedirect({ ...shared, ...ads, baseOf: (request) => linkBaseOf(request, config.publicUrl) });
+    const collector = new Collector({
+      ...shared,
+      projects: catalog.projects,
+      rules: catalog.rules,
+      activations: new Activations({ ...ads, logger }),
+      wireLimits: { ...DEFAULT_WIRE_LIMITS, maxBytes: config.maxBodyBytes, maxDecodedBytes: config.maxDecodedBytes },
+      maxHeldBytes: config.maxHeldBytes,
     });
     const http = closers.add(
       await openHttpServer({
         listen: config.listen,
         api,
         logger,
-        handleCollect: (request, response) => collector.handle(request, response),
+        handleCollect: (request, response) => links.handle(request, response) || collector.handle(request, response),
       }),
     );
     return { host: http.host, port: http.port, close: () => closers.close() };

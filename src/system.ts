@@ -4,10 +4,12 @@
  * `openWorkshop` is what the CLI's import and the server share: catalog, store, worker threads, task runner. `openServer` adds
  * what serves. Nothing else in src/ makes parts of its own.
  */
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { ClickIndex, CLICK_INDEX_FILE } from './ads/click-index.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import { openDataCatalog } from './catalog/data-catalog.ts';
 import type { ExportHourJob, ExportJobResult, ExportJobs, LegacyJobs } from './exports/export-jobs.ts';
@@ -143,12 +145,27 @@ export async function openServer(config: ServerConfig): Promise<Server> {
     addServerMetrics(registry, catalog);
     const onTasks = (): void => runner.wake();
     const { retentionDays } = config;
+    const clickIndexPath = join(data, CLICK_INDEX_FILE);
+    const clickIndex = closers.add(new ClickIndex({ path: clickIndexPath, syncs }));
+    const clicks = {
+      deleteBefore: (ms: number) => (existsSync(clickIndexPath) ? clickIndex.deleteBefore(ms) : undefined),
+    };
     const packages = await inDataDirectory('The packages folder', packagesRoot, () =>
       LocalPackageStore.open(packagesRoot),
     );
     const doubtMs = config.retentionDoubtMs ?? HOUR_MS;
     const monotonicMs = (): number => performance.now();
-    const sweep = new RetentionSweep({ catalog, store, packages, clock, logger, retentionDays, doubtMs, monotonicMs });
+    const sweep = new RetentionSweep({
+      catalog,
+      store,
+      packages,
+      clicks,
+      clock,
+      logger,
+      retentionDays,
+      doubtMs,
+      monotonicMs,
+    });
     const scheduler = new HourScheduler({ catalog, store, clock, logger, retentionDays, sweep, onTasks });
     const legacyRunner = new LegacyRunner({
       catalog,
@@ -179,6 +196,7 @@ export async function openServer(config: ServerConfig): Promise<Server> {
             catalog,
             store,
             storeRoot,
+            clickIndex,
             packagesRoot,
             clock,
             logger,
@@ -196,6 +214,7 @@ export async function openServer(config: ServerConfig): Promise<Server> {
               ...servingConfigOf(config),
               data,
               storeRoot,
+              clickIndexPath,
               packagesRoot,
               segmentBytes,
               syncs,
@@ -233,6 +252,7 @@ function servingConfigOf(config: ServerConfig): ServingConfig {
     maxDecodedBytes,
     maxHeldBytes,
     trustedProxies,
+    linkSchemes,
   } = config;
   return {
     listen,
@@ -246,6 +266,7 @@ function servingConfigOf(config: ServerConfig): ServingConfig {
     maxDecodedBytes,
     maxHeldBytes: Math.ceil(maxHeldBytes / config.collectors),
     trustedProxies,
+    linkSchemes,
   };
 }
 

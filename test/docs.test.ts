@@ -143,10 +143,22 @@ const probe = {
   isWeb: false,
   ip: 'from client address',
   userAgent: 'from user agent',
-  operatingSystem: () => ({ name: null, nameAndVersion: null }),
+  operatingSystem: () => ({
+    name: 'from system of the user agent, its name',
+    nameAndVersion: 'from system of the user agent, name and version',
+  }),
   domain: null,
   actionRequestId: 'an id',
   pageRequestId: 'an id',
+  link: {
+    linkId: "from the link's id",
+    campaignId: "from the link's campaign",
+    campaignName: "from the link's campaign, its name",
+    channelId: "from the link's channel",
+    channelName: "from the link's channel, its name",
+    linkName: "from the link's name",
+    variables: "from the link's variables",
+  },
 } as unknown as RowContext;
 
 /** Tries out where a column is read from, and gives what the page must say of it. */

@@ -1,5 +1,6 @@
 /** All guards, in the order of an event's way. */
 import { ACCESS_GUARDS } from './access-guards.ts';
+import { ADS_GUARDS } from './ads-guards.ts';
 import { ARRIVAL_GUARDS } from './arrival-guards.ts';
 import { EXPORT_GUARDS } from './export-guards.ts';
 import type { Guard } from './guard.ts';
@@ -22,4 +23,5 @@ export const GUARDS: readonly Guard[] = [
   ...ACCESS_GUARDS,
   ...SETTINGS_GUARDS,
   ...RULE_GUARDS,
+  ...ADS_GUARDS,
 ];

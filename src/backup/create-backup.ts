@@ -1,8 +1,8 @@
 /**
  * Makes a backup of a data directory while servers work on it.
  *
- * Order: the catalog as of one instant → the packages that its manifests name → the hour log. What a server does, it does the
- * other way round: rows before tasks, packages before the manifest. So whatever the catalog of the backup speaks of is in the
+ * Order: the catalog as of one instant → the packages that its manifests name → the click index as of one instant → the hour
+ * log. What a server does, it does the other way round: rows before tasks and the index, packages before the manifest. So whatever the catalog of the backup speaks of is in the
  * backup, and what the rest of it knows beyond that is what a crash at that instant would have left: the restored server catches
  * up with it as after a crash.
  *
@@ -18,6 +18,7 @@ import type { BackupFile } from './backup-file-list.ts';
 import { backupFailure } from './backup-failure.ts';
 import { BackupWriter } from './backup-writer.ts';
 import { copyCatalog } from './catalog-copy.ts';
+import { copyClickIndex } from './click-index-copy.ts';
 import { copyHourLog } from './hour-log-copy.ts';
 
 export type CreateBackupOptions = {
@@ -51,7 +52,9 @@ export async function createBackup({ data, target, clock, signal }: CreateBackup
     throw new ConfigurationError([`${target} lies in the data directory; name a folder elsewhere.`]);
   const backup = await BackupWriter.begin({ data, target, signal }).catch(fail);
   try {
-    const faults = [...(await copyCatalog(data, backup)), ...(await copyHourLog(data, backup))];
+    const catalogFaults = await copyCatalog(data, backup);
+    await copyClickIndex(data, backup);
+    const faults = [...catalogFaults, ...(await copyHourLog(data, backup))];
     return { startedAt, files: await backup.finish(startedAt, new Date(clock.nowMs())), faults };
   } catch (error) {
     await backup.abort().catch(() => undefined); // what it would say was said by the fault that comes first

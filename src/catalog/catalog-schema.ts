@@ -6,6 +6,7 @@
 import type { Generated } from 'kysely';
 import type { RuleType } from '../rules/rule.ts';
 import type { TaskStatus } from './catalog.ts';
+import type { AdsLabelKind } from './tracking-link.ts';
 
 export type CatalogSchema = {
   readonly project: ProjectRow;
@@ -25,6 +26,8 @@ export type CatalogSchema = {
   readonly project_setting: ProjectSettingRow;
   readonly project_retention: ProjectRetentionRow;
   readonly replayed_event: ReplayedEventRow;
+  readonly ads_label: AdsLabelRow;
+  readonly ads_link: AdsLinkRow;
 };
 
 type ProjectRow = {
@@ -174,4 +177,28 @@ type ReplayedEventRow = {
   readonly id: string;
   readonly begun_hour: number;
   readonly sent_at_ms: number | null;
+};
+
+/** A campaign or a channel. */
+type AdsLabelRow = {
+  readonly id: string;
+  readonly ai: string;
+  readonly kind: AdsLabelKind;
+  readonly name: string;
+  readonly created_at_ms: number;
+};
+
+type AdsLinkRow = {
+  readonly link_id: string;
+  readonly ai: string;
+  readonly name: string;
+  readonly target: string;
+  readonly campaign_id: string | null;
+  readonly channel_id: string | null;
+  readonly product_id: string | null;
+  /** JSON of a map of texts. */
+  readonly variables: string;
+  readonly status: 'activated' | 'archived';
+  readonly created_at_ms: number;
+  readonly updated_at_ms: number;
 };

@@ -11,6 +11,7 @@ import type { RuleSet } from '../rules/rule-set.ts';
 import type { LegacyExportTable } from './legacy-export.ts';
 import type { PackageSettings, SettingName, SettingValues } from './project-settings.ts';
 import type { SettingChange, SettingTimeline } from './setting-timeline.ts';
+import type { LinkTable } from './tracking-link.ts';
 
 /** One customer's data and the keys to it. */
 export type Project = {
@@ -304,6 +305,7 @@ export interface Catalog {
   readonly tasks: TaskTable;
   readonly manifests: ManifestTable;
   readonly legacy: LegacyExportTable;
+  readonly links: LinkTable;
   /** The server's keys, made once per data directory. Signing keys never leave the process but in backups. */
   readonly serverKeys: ServerKeys;
   /** Closes the connection; later calls throw. */

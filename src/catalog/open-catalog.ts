@@ -6,6 +6,7 @@
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Catalog } from './catalog.ts';
 import { SqlLegacyExportTable } from './legacy-export-table.ts';
+import { SqlLinkTable } from './link-table.ts';
 import { SqlManifestTable } from './manifest-table.ts';
 import { ProjectCache } from './project-cache.ts';
 import { SqlProjectTable } from './project-table.ts';
@@ -49,6 +50,7 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
       tasks: new SqlTaskTable(database),
       manifests: new SqlManifestTable(database, serverKeys.signingKeyPem, settings),
       legacy: new SqlLegacyExportTable(database),
+      links: new SqlLinkTable(database),
       serverKeys,
       close: () => database.close(),
     };

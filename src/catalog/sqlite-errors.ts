@@ -17,15 +17,15 @@ export function isLockedError(error: unknown): boolean {
  * Gives the AppError for a result code that is the disk's or the machine's matter, with the SQLite error as its cause; any other
  * value comes back as it is, because a broken constraint or a wrong statement is this program's fault.
  */
-export function translateSqliteError(error: unknown, path: string): unknown {
+export function translateSqliteError(error: unknown, path: string, what = 'catalog'): unknown {
   const code = primaryCodeOf(error);
   if (code === undefined) return error;
   const reason = (error as Error).message;
   if (code === CORRUPT || code === NOT_A_DATABASE) {
-    return new AppError('store_corrupt', `The catalog ${path} is damaged: ${reason}.`, { cause: error });
+    return new AppError('store_corrupt', `The ${what} ${path} is damaged: ${reason}.`, { cause: error });
   }
   if (code === BUSY || OUT_OF_ORDER.includes(code)) {
-    return new AppError('store_unavailable', `The catalog ${path} cannot be used now: ${reason}.`, {
+    return new AppError('store_unavailable', `The ${what} ${path} cannot be used now: ${reason}.`, {
       cause: error,
       retryAfterSeconds: 5,
     });

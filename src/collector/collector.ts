@@ -10,9 +10,11 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import type { Activations } from '../ads/activations.ts';
 import type { ProjectTable, RuleTable } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
-import { mapEvents, type Mapper } from '../events/map-events.ts';
+import type { EventBatch } from '../events/event-row.ts';
+import { mapEvents, type Mapper, type MapRequest } from '../events/map-events.ts';
 import { TapeMapper } from '../events/map-tape.ts';
 import { PageDomains } from '../events/page-domains.ts';
 import { UserAgents } from '../events/user-agent.ts';
@@ -20,6 +22,7 @@ import type { HourStore } from '../store/hour-store.ts';
 import { decodeBody, decodePixel, type DecodedBody, type Spend } from '../wire/decode-body.ts';
 import { JsonTape } from '../wire/json-tape.ts';
 import type { WireLimits } from '../wire/wire-limits.ts';
+import { answerRefusal, sendJson } from './answer-refusal.ts';
 import { BodyReader } from './body-reader.ts';
 import type { CollectorMetrics } from './collector-metrics.ts';
 import { allowOrigin, answerPreflight } from './cross-origin.ts';
@@ -33,6 +36,7 @@ export type CollectorOptions = {
   readonly rules: Pick<RuleTable, 'rulesOf'>;
   readonly clientAddresses: ProjectAddresses;
   readonly ingestLimit: IngestLimit;
+  readonly activations: Activations;
   readonly wireLimits: WireLimits;
   /** Bytes of all request bodies held at once. */
   readonly maxHeldBytes: number;
@@ -82,7 +86,9 @@ export class Collector {
     response.once('close', () => {
       this.#options.metrics.countRequest(response.statusCode, performance.now() - begunMs);
     });
-    this.#answer(endpoint, query, request, response).catch((error: unknown) => this.#refuse(response, error));
+    this.#answer(endpoint, query, request, response).catch((error: unknown) =>
+      answerRefusal(this.#options.logger, response, error),
+    );
     return true;
   }
 
@@ -156,7 +162,7 @@ export class Collector {
   }
 
   async #store({ ai, pathWord }: Endpoint, decoded: DecodedBody, request: IncomingMessage): Promise<Receipt> {
-    const { store, clientAddresses, metrics } = this.#options;
+    const { clientAddresses, metrics } = this.#options;
     metrics.countBody(decoded.coding);
     const sent = {
       ai,
@@ -164,28 +170,36 @@ export class Collector {
       ip: clientAddresses.of(ai).find(request.socket.remoteAddress, request.headers),
       userAgent: userAgentOf(request),
     };
-    const batch = decoded.isOnTape
-      ? this.#tapeMapper.map(sent)
-      : mapEvents({ ...sent, elements: decoded.values, oversize: decoded.oversize }, this.#mapper);
-    if (batch.receipts.length > 0) await store.append(batch);
+    const batch =
+      decoded.isOnTape && !this.#tapeMapper.holdsActivations()
+        ? await this.#append(this.#tapeMapper.map(sent))
+        : await this.#storeDecided({
+            ...sent,
+            elements: decoded.isOnTape ? this.#tapeMapper.values() : decoded.values,
+            oversize: decoded.oversize,
+          });
     const receipt = summarize(batch.rejections, batch.receipts);
     metrics.countBatch(batch, receipt.rejected);
     return receipt;
   }
 
-  #refuse(response: ServerResponse, error: unknown): void {
-    const refusal =
-      error instanceof AppError ? error : new AppError('internal', 'Something went wrong here.', { cause: error });
-    if (refusal.status >= 500)
-      this.#options.logger.error({ err: refusal.cause ?? refusal, code: refusal.code }, refusal.message);
-    if (response.headersSent) return void response.destroy();
-    if (refusal.retryAfterSeconds !== undefined) response.setHeader('Retry-After', refusal.retryAfterSeconds);
-    if (refusal.status === 413) response.setHeader('Connection', 'close');
-    sendJson(response, refusal.status, {
-      code: refusal.code,
-      message: `${refusal.message} ${refusal.advice}`,
-      requestId: response.getHeader('X-Request-Id') ?? null,
-    });
+  async #append(batch: EventBatch): Promise<EventBatch> {
+    if (batch.receipts.length > 0) await this.#options.store.append(batch);
+    return batch;
+  }
+
+  /** Stores a request that may hold activations, about which is decided before. */
+  async #storeDecided(request: MapRequest): Promise<EventBatch> {
+    const activations = await this.#options.activations.claim(request);
+    let batch: EventBatch;
+    try {
+      batch = await this.#append(mapEvents({ ...request, activations: activations?.decisions }, this.#mapper));
+    } catch (error) {
+      await activations?.release();
+      throw error;
+    }
+    await activations?.confirm();
+    return batch;
   }
 }
 
@@ -201,13 +215,6 @@ function summarize(rejections: readonly string[], receipts: readonly { received:
   return receipt;
 }
 
-function sendJson(response: ServerResponse, status: number, body: object): void {
-  const json = JSON.stringify(body);
-  response
-    .writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(json) })
-    .end(json); // as text, which Node writes in one piece with the head
-}
-
 function splitUrl(url: string): [path: string, query: string] {
   const mark = url.indexOf('?');
   return mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)];
@@ -218,7 +225,7 @@ function headerText(value: string | string[] | undefined): string | undefined {
 }
 
 /** Gives the User-Agent header; Node reads header bytes as Latin-1, and some clients put UTF-8 there. */
-function userAgentOf(request: IncomingMessage): string | null {
+export function userAgentOf(request: IncomingMessage): string | null {
   const text = request.headers['user-agent'];
   if (text === undefined) return null;
   return /[\u0080-\u00ff]/.test(text) ? Buffer.from(text, 'latin1').toString('utf8') : text;

@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 import { exportRetryCommand } from './export-retry.ts';
 import { importCommand } from './import.ts';
 import { ledgerCommand } from './ledger.ts';
+import { linkAddCommand, linkListCommand, linkRemoveCommand } from './links.ts';
 import { projectHistoryCommand, projectSetCommand } from './project-settings.ts';
 import { projectCreateCommand, projectListCommand, projectShowCommand } from './projects.ts';
 import { rejectedDownloadCommand, rejectedListCommand, rejectedReplayCommand } from './rejected.ts';
@@ -20,6 +21,9 @@ export const COMMANDS: readonly Command[] = [
   projectShowCommand,
   projectSetCommand,
   projectHistoryCommand,
+  linkAddCommand,
+  linkListCommand,
+  linkRemoveCommand,
   importCommand,
   ruleAddCommand,
   ruleListCommand,

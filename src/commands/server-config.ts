@@ -1,4 +1,5 @@
 /** Turns parsed options into the configuration of system.ts. */
+import { parseLinkSchemes } from '../ads/link-target.ts';
 import type { OptionName } from '../config/option-table.ts';
 import type { OptionValues } from '../config/parse-options.ts';
 import type { GzipCodecChoice } from '../exports/gzip/open-gzip-codec.ts';
@@ -32,6 +33,7 @@ export const SERVER_OPTIONS: readonly OptionName[] = [
   'max-decoded-bytes',
   'max-held-bytes',
   'trusted-proxies',
+  'link-schemes',
   'segment-bytes',
   'fsync',
   'export-threads',
@@ -66,5 +68,6 @@ export function serverConfigOf(options: OptionValues): ServerConfig {
     maxDecodedBytes: options.integer('max-decoded-bytes'),
     maxHeldBytes: options.integer('max-held-bytes'),
     trustedProxies: options.list('trusted-proxies'),
+    linkSchemes: parseLinkSchemes(options.list('link-schemes')),
   };
 }

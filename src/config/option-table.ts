@@ -10,6 +10,8 @@ export type OptionType =
   | { readonly kind: 'integer'; readonly min: number; readonly max: number }
   | { readonly kind: 'choice'; readonly choices: readonly string[] }
   | { readonly kind: 'list' }
+  /** Texts as they are, one for each time the option is given. */
+  | { readonly kind: 'words' }
   | { readonly kind: 'instant' }
   | { readonly kind: 'url' }
   | { readonly kind: 'listen' };
@@ -113,6 +115,12 @@ export const OPTION_TABLE = {
     default: '',
     description: 'Addresses or ranges of reverse proxies whose X-Forwarded-For or X-Real-IP is believed.',
   },
+  'link-schemes': {
+    type: { kind: 'list' },
+    placeholder: 'SCHEME,…',
+    default: '',
+    description: 'App schemes that tracking links may lead to beside http and https.',
+  },
   'segment-bytes': {
     type: integer(64 * 1024, 1024 * MIB),
     default: String(64 * MIB),
@@ -175,7 +183,7 @@ export const OPTION_TABLE = {
     description: 'Rejected events as they were downloaded, edited, in the place of those of an hour.',
   },
 
-  name: { type: text, placeholder: 'NAME', description: 'Name of the project or rule.' },
+  name: { type: text, placeholder: 'NAME', description: 'Name of the project, rule or link.' },
   'export-from': {
     type: { kind: 'instant' },
     placeholder: 'ISO8601',
@@ -233,6 +241,24 @@ export const OPTION_TABLE = {
     placeholder: 'FILE',
     description: "The server's /.well-known/tidegate.json saved as it came, or its public key in PEM.",
   },
+  target: { type: text, placeholder: 'URL', description: 'Where the link sends a click on to.' },
+  campaign: {
+    type: text,
+    placeholder: 'NAME',
+    description: "The link's campaign; made when there is none of this name.",
+  },
+  channel: {
+    type: text,
+    placeholder: 'NAME',
+    description: "The link's channel; made when there is none of this name.",
+  },
+  variable: {
+    type: { kind: 'words' },
+    placeholder: 'K=V',
+    default: '',
+    description: "One of the link's own variables, exported as adsVariable. May be given several times.",
+  },
+  link: { type: text, placeholder: 'LINKID', description: 'Eight letters and digits, as `link list` shows them.' },
   'secret-file': {
     type: text,
     placeholder: 'FILE',

@@ -58,6 +58,20 @@ export const ERROR_CATALOGUE = {
     advice: 'Correct the named line and run the command again; what it had sent is not sent twice.',
   },
   replay_refused: { status: 409, advice: 'Do what the message names first; nothing was sent.' },
+  // What was said of tracking links
+  bad_name: {
+    status: 400,
+    advice: 'Use at most 50 characters: letters, digits, Chinese characters and - / _ and comma.',
+  },
+  bad_variables: { status: 400, advice: 'Correct the variables as the message says (docs/ads.md).' },
+  link_target_refused: {
+    status: 400,
+    advice: 'Use an http or https address, or an app scheme that the operator allows with --link-schemes.',
+  },
+  unknown_label: { status: 404, advice: 'Use the id of a campaign or channel of this project, or make one first.' },
+  unknown_link: { status: 404, advice: 'Check the address; the link does not exist, or was removed.' },
+  name_taken: { status: 409, advice: 'Choose another name, or use what has it.' },
+  too_many_links: { status: 409, advice: 'Remove links that are not used any more.' },
   // What the disk held
   store_corrupt: {
     status: 500,

@@ -5,6 +5,7 @@
  */
 import type { DataType } from './data-types.ts';
 import { pageRequestId, vstRequestId } from './ids.ts';
+import type { LinkFacts } from './link-facts.ts';
 import type { OperatingSystem } from './user-agent.ts';
 import { readInteger, readText } from './wire-value.ts';
 
@@ -29,6 +30,8 @@ export type RowContext = {
   readonly actionRequestId: string | null;
   /** The page that the event belongs to; the same for all of its rows, so the hash of long ids is made once. */
   readonly pageRequestId: string | null;
+  /** The tracking link that a click or an activation belongs to; see ActivationDecision. */
+  readonly link?: LinkFacts | null | undefined;
 };
 
 /** Stands in the send-time column: the store writes the value. */
@@ -48,7 +51,9 @@ export type Fallback =
   | 'visitKey'
   | 'ownPageKey'
   | 'pageKey'
-  | 'actionKey';
+  | 'actionKey'
+  | 'namedLinkId'
+  | keyof LinkFacts;
 
 /** Where a column's value comes from: the first of these keys that is there and not null, else the fallback. */
 export type Source = {
@@ -73,7 +78,6 @@ const source = (keys: readonly string[], otherwise: Fallback = 'null', more: Par
 const key = (...keys: readonly string[]): Source => source(keys);
 const elementKey = (name: string): Source => source([name], 'null', { isOfElement: true });
 const derived = (otherwise: Fallback): Source => source([], otherwise);
-const none: Source = source([]);
 
 /** Reads one column; what it gives is turned into the column's type later. */
 export function readSource(from: Source, row: RowContext): unknown {
@@ -108,6 +112,15 @@ const FALLBACKS: Readonly<Record<Fallback, (row: RowContext) => unknown>> = {
   ownPageKey: (row) => pageRequestId(row.ai, ...visitorAndSession(row), row.timeMs),
   pageKey: ({ pageRequestId: page }) => page,
   actionKey: ({ actionRequestId }) => actionRequestId,
+  // An activation that belongs to no link has the id that it came with.
+  namedLinkId: ({ link, event }) => (link === undefined ? event.link_id : link?.linkId),
+  linkId: ({ link }) => link?.linkId,
+  linkName: ({ link }) => link?.linkName,
+  campaignId: ({ link }) => link?.campaignId,
+  campaignName: ({ link }) => link?.campaignName,
+  channelId: ({ link }) => link?.channelId,
+  channelName: ({ link }) => link?.channelName,
+  variables: ({ link }) => link?.variables,
 };
 
 /** Makes the key of the page that an event belongs to from its `ptm`: the page's own formula, no look-up. */
@@ -130,14 +143,19 @@ const attributes = (column: string, wire: string, from: number, until: number): 
     Array.from({ length: until - from }, (_, place) => [`${column}${from + place}`, key(`${wire}${from + place}`)]),
   );
 
-/** Columns filled from a tracking link; attribution fills all but the id. */
-const unattributed = {
-  campaignId: none,
-  channelId: none,
-  linkName: none,
-  campaignName: none,
-  channelName: none,
-  adsVariable: none,
+const ofLink =
+  (name: keyof LinkFacts): Source =>
+  ({ link }) =>
+    link?.[name];
+
+/** Columns filled from the tracking link. */
+const linkColumns = {
+  campaignId: derived('campaignId'),
+  channelId: derived('channelId'),
+  linkName: derived('linkName'),
+  campaignName: derived('campaignName'),
+  channelName: derived('channelName'),
+  adsVariable: derived('variables'),
 };
 
 /** The sources of every data type that SDK events make rows of. */
@@ -234,7 +252,20 @@ export const COLUMN_SOURCES: Readonly<Partial<Record<DataType, Readonly<Record<s
     platform,
     operatingSystemVersion: key('osv'),
     sendTime,
-    linkId: key('link_id'),
-    ...unattributed,
+    linkId: derived('namedLinkId'),
+    ...linkColumns,
+  },
+  ads_track_click: {
+    idfa: key('idfa'),
+    imei: key('imei'),
+    uuid: key('uuid'),
+    androidId: key('androidid'),
+    ip: derived('ip'),
+    userAgent: derived('userAgent'),
+    platform: derived('osName'),
+    operatingSystemVersion: derived('osNameAndVersion'),
+    eventTime: sendTime,
+    linkId: derived('linkId'),
+    ...linkColumns,
   },
 };

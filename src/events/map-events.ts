@@ -23,6 +23,7 @@ import {
   visitRowId,
   vstRequestId,
 } from './ids.ts';
+import type { ActivationDecision, LinkFacts } from './link-facts.ts';
 import { Occurrences } from './occurrences.ts';
 import type { PageDomains } from './page-domains.ts';
 import { buildRejectedRow, type RejectedEvent } from './rejected-row.ts';
@@ -51,6 +52,8 @@ export type MapRequest = {
   readonly oversize: ReadonlyMap<number, { readonly bytes: number; readonly head: string }>;
   readonly ip: string | null;
   readonly userAgent: string | null;
+  /** What was decided of the activations among the elements, by place; of the others nothing is known but what they say. */
+  readonly activations?: ReadonlyMap<number, ActivationDecision> | undefined;
 };
 
 export type Mapper = {
@@ -105,7 +108,7 @@ export function mapEvents(request: MapRequest, mapper: Mapper): EventBatch {
     if (large) {
       const reason = `the event has ${large.bytes} bytes, more than one event may have`;
       reject(run, { reason, line: 'unknown', eventHead: large.head });
-    } else mapElement(run, element);
+    } else mapElement(run, element, place);
   });
   return { ai: request.ai, rows: run.rows, receipts: receiptsOf(run, received), rejections: run.rejections };
 }
@@ -165,8 +168,8 @@ export function rememberDomain({ request, mapper }: Run, element: unknown): void
   mapper.pageDomains.set(pageRequestId(request.ai, visitor, readText(element.s) ?? '', timeMs), domain);
 }
 
-/** Maps one element: to rows, a rejected record, or a count of what is ignored. */
-export function mapElement(run: Run, element: unknown): void {
+/** Maps one element: to rows, a rejected record, or a count of what is ignored. `place` is its place in the request. */
+export function mapElement(run: Run, element: unknown, place: number): void {
   const line = ledgerLineOf(element);
   const refuse = (reason: string): void => reject(run, { reason, line, event: element });
   if (!isWireObject(element)) return refuse('the element is no object');
@@ -177,8 +180,10 @@ export function mapElement(run: Run, element: unknown): void {
   if (dataType === undefined && !isServerEvent) return addTo(run.ignored, line, 1);
   const reason = rejectionOf(element, type, isServerEvent);
   if (reason !== null || dataType === undefined) return refuse(reason ?? 't is unknown');
+  const activation = run.request.activations?.get(place);
+  if (activation?.isRepeated) return addTo(run.ignored, line, 1);
   addTo(run.made, line, dataType === 'action' ? (element.e as readonly unknown[]).length : 1);
-  addRows(run, element, dataType);
+  addRows(run, element, dataType, activation?.link);
 }
 
 /** Adds to one of several counts. */
@@ -191,7 +196,7 @@ function reject(run: Run, rejected: RejectedEvent): void {
   run.rows.push(buildRejectedRow(run.request, rejected));
 }
 
-function addRows(run: Run, event: WireObject, dataType: DataType): void {
+function addRows(run: Run, event: WireObject, dataType: DataType, link?: LinkFacts | null): void {
   const { request, mapper } = run;
   const timeMs = readInteger(event.tm) ?? 0;
   const visitor = readText(event.u) ?? '';
@@ -223,6 +228,7 @@ function addRows(run: Run, event: WireObject, dataType: DataType): void {
       domain: missing.domain,
       actionRequestId: dataType === 'action' ? actionRequestId(run.isWeb, rowId) : null,
       pageRequestId: page,
+      link,
     };
     const line = encodeLine(dataType, context, mapper.onCut, memo);
     run.lineUnits += line.head.length + line.tail.length;

@@ -178,6 +178,21 @@ describe('TapeMapper', () => {
     twins.compare('[{"t":"pvar","u":"u","s":"s","tm":3,"ptm":1}]');
   });
 
+  test('finds activations, and gives the values of a request that holds one', () => {
+    const tape = new JsonTape();
+    const mapper = new TapeMapper(tape, newMapper());
+    for (const [type, holds] of [
+      ['activate', true],
+      ['\\u0061ctivate', true],
+      ['page', false],
+    ] as const) {
+      const json = `[{"t":"page","u":"u","tm":1},{"t":"${type}","u":"u","tm":1}]`;
+      assert.ok(tape.read(Buffer.from(json), DEFAULT_WIRE_LIMITS));
+      assert.equal(mapper.holdsActivations(), holds);
+      assert.deepEqual(mapper.values(), JSON.parse(json));
+    }
+  });
+
   test('refuses more rows than one request may make, before it makes them', () => {
     const click = `{"t":"clck","u":"u","tm":1,"e":[${Array(5_000).fill('{}').join()}]}`;
     const tape = new JsonTape();

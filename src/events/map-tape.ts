@@ -5,6 +5,7 @@
  * The result is what map-events.ts makes of the parsed body, in the form in which rows are stored; map-tape.test.ts compares both.
  */
 import type { JsonTape } from '../wire/json-tape.ts';
+import { isWireObject } from './check-event.ts';
 import type { EventBatch } from './event-row.ts';
 import { dataTypeOf, ledgerLineOf, ledgerLineOfType, type LedgerLine } from './event-types.ts';
 import {
@@ -26,6 +27,8 @@ import { PLAIN_TYPE_OF, PlainEvents, sharedField, type PlainRequest } from './pl
 import { BatchTooLargeError, RecordWriter } from './record-writer.ts';
 import { widthOf } from './row-encoder.ts';
 
+const ACTIVATION = 'activate';
+
 /** The request whose body is on the tape. */
 export type TapeRequest = Omit<MapRequest, 'elements' | 'oversize'>;
 
@@ -46,6 +49,24 @@ export class TapeMapper {
     this.#tape = tape;
     this.#mapper = mapper;
     this.#plain = new PlainEvents(this.#writer, mapper.pageDomains, tape);
+  }
+
+  /**
+   * Says whether there are activations among the elements. What is to become of them is asked first, which takes a while, and the
+   * tape belongs to the next request then: such a request is mapped from its `values`.
+   */
+  holdsActivations(): boolean {
+    const { count } = this.#tape.elements;
+    for (let place = 0; place < count; place += 1) {
+      const type = this.#plain.typeOf(place);
+      if (type === ACTIVATION || (type === undefined && isActivation(this.#tape.valueOf(place)))) return true;
+    }
+    return false;
+  }
+
+  /** Gives the values of all elements. */
+  values(): unknown[] {
+    return Array.from({ length: this.#tape.elements.count }, (_, place) => this.#tape.valueOf(place));
   }
 
   /** Maps the request. The batch's records hold until the next call. @throws AppError too_large */
@@ -123,7 +144,7 @@ export class TapeMapper {
     for (let place = 0; place < count; place += 1) {
       const type = this.#types[place];
       if (type !== undefined && type !== '' && !isServer && this.#mapPlain(run, type, place)) continue;
-      mapElement(run, type === undefined ? this.#values[place] : this.#tape.valueOf(place));
+      mapElement(run, type === undefined ? this.#values[place] : this.#tape.valueOf(place), place);
       for (const row of run.rows) this.#writer.row(row);
       run.rows.length = 0;
     }
@@ -142,6 +163,10 @@ export class TapeMapper {
     if (rows > 0) addTo(run.made, dataType, rows);
     return rows > 0;
   }
+}
+
+function isActivation(element: unknown): boolean {
+  return isWireObject(element) && element.t === ACTIVATION;
 }
 
 /** Makes the fields that all events of a request share. */

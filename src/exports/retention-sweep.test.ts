@@ -15,7 +15,7 @@ import { addHours, HOUR_MS, type Hour } from '../events/hour.ts';
 import type { PackageStore } from '../packages/package-store.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import { FakeClock } from '../../test/helpers/fake-clock.ts';
-import { RetentionSweep } from './retention-sweep.ts';
+import { RetentionSweep, type RetentionSweepOptions } from './retention-sweep.ts';
 
 const DAY_MS = 24 * HOUR_MS;
 const RETENTION_DAYS = 2;
@@ -35,7 +35,11 @@ type Sweeping = {
 };
 
 /** A sweep over a real catalog; the store and the packages only record what they are told. */
-async function openSweep(t: TestContext, doubtMs = 0): Promise<Sweeping> {
+async function openSweep(
+  t: TestContext,
+  doubtMs = 0,
+  clicks: RetentionSweepOptions['clicks'] = { deleteBefore: () => Promise.resolve() },
+): Promise<Sweeping> {
   const { catalog, ai } = await openWithProject(t);
   const clock = new FakeClock(NEW_YEAR_MS);
   const kept: ReadonlySet<Hour>[] = [];
@@ -53,6 +57,7 @@ async function openSweep(t: TestContext, doubtMs = 0): Promise<Sweeping> {
     catalog,
     store: store as unknown as HourStore,
     packages: packages as unknown as PackageStore,
+    clicks,
     clock,
     logger: pino({ level: 'silent' }),
     retentionDays: RETENTION_DAYS,
@@ -140,5 +145,17 @@ describe('RetentionSweep', () => {
     assert.equal(await sweepAt(NEW_YEAR_MS + 90 * DAY_MS, HOUR_MS + 2), 2);
     assert.equal(await sweepAt(NEW_YEAR_MS + 90 * DAY_MS, 2 * HOUR_MS + 1), 2);
     assert.equal(await sweepAt(NEW_YEAR_MS + 90 * DAY_MS, 2 * HOUR_MS + 2), 3);
+  });
+
+  it('deletes clicks after 15 days, however long rows are kept, and goes on where that fails', async (t) => {
+    const limits: number[] = [];
+    const deleteBefore = (limitMs: number): Promise<void> => {
+      limits.push(limitMs);
+      return Promise.reject(new Error('it is damaged'));
+    };
+    const { sweep, clock } = await openSweep(t, 0, { deleteBefore });
+    clock.set(NEW_YEAR_MS + 30 * DAY_MS);
+    await sweep.sweep();
+    assert.deepEqual(limits, [NEW_YEAR_MS + 15 * DAY_MS]);
   });
 });

@@ -1,5 +1,6 @@
 /**
- * Deletes what is past retention: manifests and packages, rows, tasks. The publication log stays.
+ * Deletes what is past retention: manifests and packages, rows, tasks; and from the click index what no activation looks for any
+ * more. The publication log stays.
  *
  * Each project has its own retention. Manifests, packages and tasks go with it; the rows of all projects lie in the same files, so
  * they go with the longest. What is deleted is remembered first, because a retention that is made longer brings nothing back.
@@ -9,6 +10,7 @@
  * Every step may be done twice, so a crash between any two is mended by the next sweep. Downloads that run go on.
  */
 import type { Logger } from 'pino';
+import { ATTRIBUTION_MS } from '../ads/click-index-file.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { addHours, beijingDayOf, formatBeijingHour, hourOf, HOURS_PER_DAY, type Hour } from '../events/hour.ts';
 import { retainedFrom } from '../events/retention.ts';
@@ -20,6 +22,8 @@ export type RetentionSweepOptions = {
   readonly catalog: Catalog;
   readonly store: HourStore;
   readonly packages: PackageStore;
+  /** What is kept of clicks to find them again. */
+  readonly clicks?: { deleteBefore(limitMs: number): Promise<void> | undefined };
   readonly clock: Clock;
   readonly logger: Logger;
   readonly retentionDays: number;
@@ -68,7 +72,7 @@ export class RetentionSweep {
 
   /** Deletes what is past retention now. */
   async sweep(): Promise<void> {
-    const { catalog, store, clock, retentionDays } = this.#options;
+    const { catalog, store, clicks, clock, logger, retentionDays } = this.#options;
     const nowMs = clock.nowMs();
     const unfinished = Map.groupBy(await catalog.tasks.listUnfinishedBefore(hourOf(nowMs)), ({ ai }) => ai);
     const limits: Hour[] = [];
@@ -80,6 +84,12 @@ export class RetentionSweep {
     }
     const oldest = limits.length === 0 ? retainedFrom(nowMs, retentionDays) : (Math.min(...limits) as Hour);
     await store.dropBefore(oldest, new Set(kept.flatMap((hour) => [hour, addHours(hour, -1)])));
+    // A click index that is damaged or locked must hold up no hour; the next sweep tries again.
+    try {
+      await clicks?.deleteBefore(nowMs - ATTRIBUTION_MS);
+    } catch (error) {
+      logger.error({ err: error }, 'What is past in the click index could not be deleted.');
+    }
   }
 
   /** Deletes what of a project is past its retention, but for its rows. Returns the hours whose rows must stay all the same. */

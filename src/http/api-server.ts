@@ -10,6 +10,7 @@ import type { RejectedSource } from '../exports/rejected-events.ts';
 import type { PackageReader } from '../packages/package-store.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import { LinkSigner } from '../packages/signed-link.ts';
+import { addAdsRoutes } from './ads-routes.ts';
 import { answerError, answerUnroutable, unknownPathError } from './api-errors.ts';
 import type { CallTurns } from './call-limit.ts';
 import { addDownloadRoute } from './download-route.ts';
@@ -37,6 +38,8 @@ export type ApiOptions = {
   /** Makes ended hours ready to read, and reads them. */
   readonly store: Pick<HourStore, 'prepare'>;
   readonly reader: RejectedSource;
+  /** App schemes that a tracking link may lead to. */
+  readonly linkSchemes: readonly string[];
   /** Base of the links. Default: what each client's Host header says. */
   readonly publicUrl?: string | undefined;
 };
@@ -72,6 +75,7 @@ export async function openApi(options: ApiOptions): Promise<FastifyInstance> {
   addSettingsRoute(app, options);
   addRejectedRoutes(app, options);
   addRuleRoutes(app, options);
+  addAdsRoutes(app, options);
   addDownloadRoute(app, { ...options, linkSigner });
   addOperationsRoutes(app, options);
   await app.ready();

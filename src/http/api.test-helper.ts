@@ -74,6 +74,7 @@ export async function openTestApi(
     settingDefaults: SETTING_DEFAULTS,
     store: { prepare: () => Promise.resolve() },
     reader: new HourLogReader(join(folder, 'hour-log')),
+    linkSchemes: [],
     ...options,
   });
   const server = await openHttpServer({ listen: { host: '127.0.0.1', port: 0 }, api, logger, ...serverOptions });

@@ -6,6 +6,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { TObject, TSchema } from 'typebox';
 import { LogEntryDocument, ManifestDocument } from '../catalog/manifest-schema.ts';
+import { ADS_OPERATIONS, TrackingLinkDocument } from './ads-routes.ts';
 import type { Operation } from './api-operation.ts';
 import { ErrorBody } from './error-body.ts';
 import { LIST_LOG, READ_MANIFEST, READ_SERVER_KEY } from './manifest-routes.ts';
@@ -24,6 +25,7 @@ export const OPERATIONS: readonly Operation[] = [
   LIST_REJECTED,
   DOWNLOAD_REJECTED,
   ...RULE_OPERATIONS,
+  ...ADS_OPERATIONS,
 ];
 
 /** Schemas that the description names once. */
@@ -33,6 +35,7 @@ const COMPONENTS: Readonly<Record<string, TSchema>> = {
   Manifest: ManifestDocument,
   Rule: RuleDocument,
   RuleDraft: RuleBody,
+  TrackingLink: TrackingLinkDocument,
   Unauthorized: UnauthorizedBody,
 };
 

@@ -5,6 +5,7 @@
  * one import runs on a data directory at a time. Consecutive lines of the same send time and client are one request, as they
  * were when they were received, so equal events among them stay as many as they are.
  */
+import { decideByLinkId } from '../ads/activations.ts';
 import type { Catalog, Project } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
 import { formatBeijingHour, hourOf, type Hour, type HourRange } from '../events/hour.ts';
@@ -102,7 +103,10 @@ async function writeEvents(
     if (!first) return;
     const { pathWord, ip, userAgent, sendTimeMs } = first;
     const elements = request.map((line) => line.event);
-    const batch = mapEvents({ ai: options.project.ai, pathWord, elements, oversize: new Map(), ip, userAgent }, mapper);
+    const { ai } = options.project;
+    const activations = decideByLinkId({ ai, elements }, (linkId) => options.catalog.links.find(linkId));
+    const mapped = { ai, pathWord, elements, oversize: new Map(), ip, userAgent, activations };
+    const batch = mapEvents(mapped, mapper);
     const imported: Receipt = { line: 'import', received: elements.length, ignored: 0, rows: 0 };
     await writer.append({ ...batch, receipts: [...batch.receipts, imported] }, sendTimeMs);
     events += elements.length;

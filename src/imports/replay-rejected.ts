@@ -10,7 +10,9 @@
  * Invariants: an event is remembered as sent only after its append returned; it is appended only after it was remembered as begun.
  * Memory: one group.
  */
+import { decideByLinkId } from '../ads/activations.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { TrackingLink } from '../catalog/tracking-link.ts';
 import { AppError } from '../errors/app-error.ts';
 import { ROW_FLAGS, type EventBatch, type EventRow, type Receipt } from '../events/event-row.ts';
 import { addHours, hourOf, hourStartMs, type Hour } from '../events/hour.ts';
@@ -57,6 +59,9 @@ type Counts = { -readonly [Name in keyof Omit<ReplaySummary, 'reasons'>]: number
   reasons: Record<string, number>;
 };
 
+/** As for an import, activations are those of their link_id. */
+type ReplayMapper = Mapper & { readonly findLink: (linkId: string) => TrackingLink | undefined };
+
 /** An event that is taken now. */
 type Taken = { readonly record: RejectedRecord; readonly isBegun: boolean; readonly begunHour: Hour | undefined };
 
@@ -83,11 +88,12 @@ export async function replayRejected(
     parseId: (id: string) => rejected.parseId(ai, id),
     keptFrom: catalog.settings.of(ai).keptFrom(clock.nowMs(), retentionDays),
   };
-  const mapper: Mapper = {
+  const mapper: ReplayMapper = {
     pageDomains: new PageDomains(),
     userAgents: new UserAgents(),
     onCut: () => undefined,
     rulesOf: (of) => catalog.rules.rulesOf(of),
+    findLink: (linkId) => catalog.links.find(linkId),
   };
   let group: RejectedRecord[] = [];
   for await (const line of readLines(source, MAX_RECORD_BYTES, () => undefined)) {
@@ -116,7 +122,7 @@ function isSameRequest(a: RejectedRecord, b: RejectedRecord): boolean {
 
 async function replayGroup(
   options: ReplayOptions,
-  mapper: Mapper,
+  mapper: ReplayMapper,
   group: readonly RejectedRecord[],
   counts: Counts,
 ): Promise<void> {
@@ -151,7 +157,7 @@ async function replayGroup(
 }
 
 /** Says whether an event would be taken now, and counts it when it would not. */
-function isTaken(ai: string, mapper: Mapper, record: RejectedRecord, counts: Counts): boolean {
+function isTaken(ai: string, mapper: ReplayMapper, record: RejectedRecord, counts: Counts): boolean {
   if (record.event === undefined) return refuse(counts, NOT_KEPT_WHOLE);
   const { rejections, receipts } = mapGroup(ai, mapper, [record]);
   const [reason] = rejections;
@@ -167,16 +173,17 @@ function refuse(counts: Counts, reason: string): false {
   return false;
 }
 
-function mapGroup(ai: string, mapper: Mapper, group: readonly RejectedRecord[]): EventBatch {
+function mapGroup(ai: string, mapper: ReplayMapper, group: readonly RejectedRecord[]): EventBatch {
   const { pathWord, ip, userAgent } = group[0]!;
   const elements = group.map(({ event }) => event);
-  return mapEvents({ ai, pathWord, elements, oversize: new Map(), ip, userAgent }, mapper);
+  const activations = decideByLinkId({ ai, elements }, mapper.findLink);
+  return mapEvents({ ai, pathWord, elements, oversize: new Map(), ip, userAgent, activations }, mapper);
 }
 
 /** Leaves out the events that a replay which died had brought in all the same, and remembers them as sent. */
 async function withoutArrived(
   options: ReplayOptions,
-  mapper: Mapper,
+  mapper: ReplayMapper,
   taken: readonly Taken[],
   counts: Counts,
 ): Promise<readonly RejectedRecord[]> {

@@ -52,6 +52,7 @@ export function testServerConfig(data: string, clock: Clock): ServerConfig {
     maxDecodedBytes: 64 * 1024 * 1024,
     maxHeldBytes: 256 * 1024 * 1024,
     trustedProxies: [],
+    linkSchemes: [],
   };
 }
 

@@ -1,5 +1,28 @@
--- The catalog's tables after migration 4; for readers, nothing runs it.
+-- The catalog's tables after migration 5; for readers, nothing runs it.
 -- Made by: node src/catalog/migrations/schema-dump.test-helper.ts
+
+CREATE TABLE ads_label (
+  id TEXT NOT NULL PRIMARY KEY, -- eight letters and digits
+  ai TEXT NOT NULL REFERENCES project (ai),
+  kind TEXT NOT NULL CHECK (kind IN ('campaign', 'channel')),
+  name TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  UNIQUE (ai, kind, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ads_link (
+  link_id TEXT NOT NULL PRIMARY KEY, -- eight letters and digits, never used again
+  ai TEXT NOT NULL REFERENCES project (ai),
+  name TEXT NOT NULL,
+  target TEXT NOT NULL, -- where a click is sent to
+  campaign_id TEXT REFERENCES ads_label (id),
+  channel_id TEXT REFERENCES ads_label (id),
+  product_id TEXT, -- kept for the client that sent it
+  variables TEXT NOT NULL, -- JSON object of texts
+  status TEXT NOT NULL CHECK (status IN ('activated', 'archived')),
+  created_at_ms INTEGER NOT NULL,
+  updated_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE legacy_package (
   ai TEXT NOT NULL REFERENCES project (ai),
@@ -167,6 +190,8 @@ CREATE TABLE token (
   created_at_ms INTEGER NOT NULL,
   expires_at_ms INTEGER NOT NULL
 ) STRICT;
+
+CREATE UNIQUE INDEX ads_link_name ON ads_link (ai, name) WHERE status = 'activated';
 
 CREATE INDEX legacy_task_unfinished ON legacy_task (claimable_at_ms, run_at_ms, hour, ai)
   WHERE claimable_at_ms IS NOT NULL;
