@@ -229,12 +229,12 @@ describe('PlainEvents', () => {
           tape,
         );
         assert.ok(isOnTape);
-        plain.begin({ ai: 'ai', isWeb: true, fields: WEB_FIELDS, occurrences: new Occurrences() });
+        plain.begin({ ai: 'ai', isWeb: true, fields: WEB_FIELDS, occurrences: new Occurrences(), rules: NO_RULES });
         for (let place = 0; place < tape.elements.count; place += 1) plain.rememberDomain(place);
         for (let place = 0; place < tape.elements.count; place += 1) {
           const dataType = PLAIN_TYPE_OF.get(plain.typeOf(place) ?? '');
           if (dataType === undefined) continue;
-          assert.ok(plain.map(place, dataType) > 0, JSON.stringify(tape.valueOf(place)));
+          assert.ok(plain.map(place, dataType, plain.typeOf(place)!) > 0, JSON.stringify(tape.valueOf(place)));
           mapped += 1;
         }
       }
