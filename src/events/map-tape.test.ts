@@ -118,6 +118,11 @@ const rules = compileRules([
   rule('0000000a'),
   rule('0000000b', { type: 'chng', path: '/p/*' }),
   rule('0000000c', { xpath: 'a', domain: 'shop.test' }),
+  rule('0000000d', { value: 'a"b,c\\\\' }),
+  rule('0000000e', { href: '\\\\' }),
+  rule('0000000f', { query: 'k=v' }),
+  rule('00000010', { index: 12 }),
+  rule('00000011', { xpath: '*"*' }),
 ]);
 
 const storesTheSame = (of: string, ruleSet: RuleSet): void =>
