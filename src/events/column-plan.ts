@@ -5,6 +5,7 @@
 import type { Shape } from '../wire/json-shape.ts';
 import type { Fallback } from './column-sources.ts';
 import type { ColumnType, DataType } from './data-types.ts';
+import { codeOfKind } from './record-writer.ts';
 import { BOUND_COLUMNS } from './row-encoder.ts';
 
 /** One column that may hold something; columns that never do are only commas. */
@@ -25,6 +26,9 @@ export type Step = {
 };
 
 export type Plan = {
+  readonly dataType: DataType;
+  /** The data type's code in a record. */
+  readonly kindCode: number;
   readonly steps: readonly Step[];
   /** Commas behind the last step. */
   readonly lastCommas: number;
@@ -79,5 +83,5 @@ export function planOf({ keys }: Shape, dataType: DataType): Plan {
     });
     commas = 0;
   }
-  return { steps, lastCommas: commas };
+  return { dataType, kindCode: codeOfKind(dataType), steps, lastCommas: commas };
 }

@@ -57,9 +57,9 @@ export function pageRowId(requestId: string): Buffer {
 
 const canonical = new CanonicalWriter();
 
-/** Hashes one wire event in its canonical JSON: 64 hex digits. */
+/** Hashes one wire event in its canonical JSON: 32 bytes, as the characters of Latin-1. */
 export function eventDigest(ai: string, dataType: DataType, event: unknown): string {
-  return hash('sha256', canonical.write(`event\0${ai}\0${dataType}\0`, event), 'hex');
+  return hash('sha256', canonical.write(`event\0${ai}\0${dataType}\0`, event), 'binary');
 }
 
 /**
@@ -67,7 +67,9 @@ export function eventDigest(ai: string, dataType: DataType, event: unknown): str
  * same request, so that two equal clicks sent together are two rows and a batch sent twice is one.
  */
 export function eventRowId(digest: string, place: number, occurrence: number): Buffer {
-  const hex = place === 0 && occurrence === 0 ? digest : digestHex('row', [digest, String(place), String(occurrence)]);
+  if (place === 0 && occurrence === 0) return Buffer.from(digest.slice(0, ROW_ID_BYTES), 'latin1');
+  const digestText = Buffer.from(digest, 'latin1').toString('hex');
+  const hex = digestHex('row', [digestText, String(place), String(occurrence)]);
   return Buffer.from(hex.slice(0, 2 * ROW_ID_BYTES), 'hex');
 }
 

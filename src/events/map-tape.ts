@@ -23,7 +23,7 @@ import {
   type MapRequest,
   type Run,
 } from './map-events.ts';
-import { PLAIN_TYPE_OF, PlainEvents, sharedField, type PlainRequest } from './plain-events.ts';
+import { PLAIN_TYPE_OF, PlainEvents, sharedField, type PlainRequest, type PlainType } from './plain-events.ts';
 import { BatchTooLargeError, RecordWriter } from './record-writer.ts';
 import { widthOf } from './row-encoder.ts';
 
@@ -42,6 +42,8 @@ export class TapeMapper {
   readonly #values: unknown[] = [];
   /** Whether the request's project has tagging rules. */
   #hasRules = false;
+  /** Neighbours mostly are of one type. */
+  #lastType: { readonly type: string; readonly dataType: PlainType | undefined } = { type: '', dataType: undefined };
   #lastFields: (Pick<TapeRequest, 'ip' | 'userAgent' | 'pathWord'> & Pick<PlainRequest, 'fields'>) | undefined;
 
   /** Makes a mapper of what is on this tape whenever `map` is called. */
@@ -121,10 +123,20 @@ export class TapeMapper {
   #countReceived(): Map<LedgerLine, number> {
     const received = new Map<LedgerLine, number>();
     const { count } = this.#tape.elements;
+    let type: string | undefined;
+    let same = 0; // neighbours of one type are counted together
     for (let place = 0; place < count; place += 1) {
-      const type = this.#types[place];
-      addTo(received, type === undefined ? ledgerLineOf(this.#values[place]) : ledgerLineOfType(type), 1);
+      const next = this.#types[place];
+      if (next === type && type !== undefined) {
+        same += 1;
+        continue;
+      }
+      if (type !== undefined) addTo(received, ledgerLineOfType(type), same);
+      type = next;
+      same = 1;
+      if (type === undefined) addTo(received, ledgerLineOf(this.#values[place]), 1);
     }
+    if (type !== undefined) addTo(received, ledgerLineOfType(type), same);
     return received;
   }
 
@@ -152,7 +164,8 @@ export class TapeMapper {
 
   /** Maps a plain element, if it can be done the quick way. */
   #mapPlain(run: Run, type: string, place: number): boolean {
-    const dataType = PLAIN_TYPE_OF.get(type);
+    if (type !== this.#lastType.type) this.#lastType = { type, dataType: PLAIN_TYPE_OF.get(type) };
+    const { dataType } = this.#lastType;
     if (dataType === 'action' && this.#hasRules) return false; // tagging rules are matched with values
     if (dataType === undefined) {
       if (dataTypeOf(type) !== undefined) return false;

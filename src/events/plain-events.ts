@@ -26,13 +26,7 @@ import { ROW_FLAGS } from './event-row.ts';
 import { eventRowId, pageRequestId, ROW_ID_BYTES, vstRequestId } from './ids.ts';
 import { Occurrences } from './occurrences.ts';
 import type { PageDomains } from './page-domains.ts';
-import {
-  codeOfKind,
-  KEY_TIME_BYTES,
-  RECORD_HEADER_BYTES,
-  SEND_TIME_DIGITS,
-  type RecordWriter,
-} from './record-writer.ts';
+import { KEY_TIME_BYTES, RECORD_HEADER_BYTES, SEND_TIME_DIGITS, type RecordWriter } from './record-writer.ts';
 import { writeCanonical } from './tape-canonical.ts';
 import { copyWithin } from './copy-within.ts';
 import { MAP_LIMITS } from './wire-value.ts';
@@ -68,6 +62,8 @@ const KEPT_WIDTH = 5_000;
 /** More than all that a line can hold besides the event's own values: user agent, ip, ids, numbers, commas. */
 const LINE_ROOM_BYTES = 8 * 1024;
 
+const NO_HEAD = { dataType: undefined, bytes: new Uint8Array(0) } as const;
+
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -75,13 +71,14 @@ const HEX = Buffer.from('0123456789abcdef');
 const NO_PLACES = new Int32Array(ELEMENT_KEYS.length).fill(-1);
 
 /** What is known of a shape of events: where its keys are, and its plan for each data type. */
-type ShapeNote = { readonly places: KeyPlaces; readonly plans: Map<PlainType, Plan> };
+type ShapeNote = { readonly places: KeyPlaces; readonly plans: Map<PlainType, Plan>; last: Plan | undefined };
 
 export class PlainEvents {
   readonly #writer: RecordWriter;
   readonly #pageDomains: PageDomains;
   /** What is hashed before an event, for the project of the request. */
   readonly #digestHeads = new Map<DataType, Uint8Array>();
+  #lastHead: { readonly dataType: DataType | undefined; readonly bytes: Uint8Array } = NO_HEAD;
   readonly #rowId = Buffer.alloc(ROW_ID_BYTES);
   readonly #tape: JsonTape;
   #request: PlainRequest;
@@ -113,7 +110,10 @@ export class PlainEvents {
   /** Begins with a request, whose body is on the tape. */
   begin(request: PlainRequest): void {
     this.#writer.clearBehind(this.#tape.json);
-    if (this.#request.ai !== request.ai) this.#digestHeads.clear();
+    if (this.#request.ai !== request.ai) {
+      this.#digestHeads.clear();
+      this.#lastHead = NO_HEAD;
+    }
     this.#request = request;
     this.#hasVisitor = false;
   }
@@ -168,11 +168,12 @@ export class PlainEvents {
     const first = tape.elements.firsts[element]!;
     const note = noteOf(shape);
     if (!this.#readEvent(first, note.places, dataType)) return 0;
-    let plan = note.plans.get(dataType);
+    let plan = note.last?.dataType === dataType ? note.last : note.plans.get(dataType);
     if (plan === undefined) {
       plan = planOf(shape, dataType);
       note.plans.set(dataType, plan);
     }
+    note.last = plan;
     const eventBytes = tape.elementEnds[element]! - tape.elementStarts[element]!;
     const roomBytes = 4 * eventBytes + LINE_ROOM_BYTES;
     writer.reserve(roomBytes);
@@ -285,16 +286,23 @@ export class PlainEvents {
   }
 
   #digest(element: number, dataType: DataType): string {
-    let head = this.#digestHeads.get(dataType);
-    if (head === undefined) {
-      head = Buffer.from(`event\0${this.#request.ai}\0${dataType}\0`);
-      this.#digestHeads.set(dataType, head);
-    }
+    const head = this.#digestHead(dataType);
     // Written where the rows will stand, which are written after it.
     const writer = this.#writer;
     const { at, bytes } = writer;
     const end = writeCanonical(bytes, writeBytes(bytes, at, head), this.#tape, element);
-    return hash('sha256', bytes.subarray(at, end), 'hex');
+    return hash('sha256', bytes.subarray(at, end), 'binary');
+  }
+
+  #digestHead(dataType: DataType): Uint8Array {
+    if (dataType === this.#lastHead.dataType) return this.#lastHead.bytes;
+    let bytes = this.#digestHeads.get(dataType);
+    if (bytes === undefined) {
+      bytes = Buffer.from(`event\0${this.#request.ai}\0${dataType}\0`);
+      this.#digestHeads.set(dataType, bytes);
+    }
+    this.#lastHead = { dataType, bytes };
+    return bytes;
   }
 
   /** Leaves the row's id in `#rowId`. */
@@ -309,8 +317,9 @@ export class PlainEvents {
         writeTime(id, 0, timeMs, 0);
         writeHex(id, 8, pageId, 13, 10);
       }
-    } else if (place === 0 && occurrence === 0) writeHex(id, 0, digest, 0, 2 * ROW_ID_BYTES);
-    else eventRowId(digest, place, occurrence).copy(id);
+    } else if (place === 0 && occurrence === 0) {
+      for (let byte = 0; byte < ROW_ID_BYTES; byte += 1) id[byte] = digest.charCodeAt(byte);
+    } else eventRowId(digest, place, occurrence).copy(id);
   }
 
   #visitKey(): string {
@@ -375,7 +384,7 @@ export class PlainEvents {
       if (!this.#extra('x', tape.innerValues, xpath < 0 ? -1 : innerFirst + xpath)) return false;
     }
     const flags = place === 0 ? ROW_FLAGS.firstOfEvent : 0;
-    writer.header({ start, code: codeOfKind(dataType), flags, lineStart, holeAt: this.#holeAt, lineEnd });
+    writer.header({ start, code: plan.kindCode, flags, lineStart, holeAt: this.#holeAt, lineEnd });
     return true;
   }
 
@@ -520,7 +529,7 @@ export class PlainEvents {
 function noteOf(shape: Shape): ShapeNote {
   const known = shape.notes[SHAPE_NOTES.plan] as ShapeNote | undefined;
   if (known !== undefined) return known;
-  const note: ShapeNote = { places: keyPlacesOf(shape), plans: new Map() };
+  const note: ShapeNote = { places: keyPlacesOf(shape), plans: new Map(), last: undefined };
   shape.notes[SHAPE_NOTES.plan] = note;
   return note;
 }
