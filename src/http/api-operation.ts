@@ -1,52 +1,70 @@
 /**
  * An operation of our own API: one declaration from which its route, its checks and its part of docs/openapi.json are made.
  *
- * Order of checks: the token first, so that a stranger learns nothing, not even whether a parameter is well formed; then the
- * parameters; then the operation's own work.
+ * Order of checks: the token first, before a byte of a body is read, so that a stranger learns nothing, not even whether a
+ * parameter is well formed; then the parameters; then the body; then the operation's own work.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import type { TObject, TSchema } from 'typebox';
 import type { Catalog, Project } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
+import { bodyOptions, compileBody, DEFAULT_MAX_BODY_BYTES, keepBodies } from './api-body.ts';
 import { findAuthorizedProject, UNAUTHORIZED_BODY } from './project-access.ts';
-import { addResource, READ_METHODS } from './resource.ts';
+import { addPath, READ_METHODS, type Way } from './resource.ts';
 
 export type Operation = {
   /** Stable name; clients make their functions of it. */
   readonly id: string;
+  /** Default: GET, and HEAD with it. */
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** With `{name}` for what varies. */
   readonly path: string;
   readonly summary: string;
-  /** Who may call it: the holder of a token of the project `ai` in the path, or anybody. */
+  /** Who may call it: the holder of a token of the project `ai` or `uid` in the path, or anybody. */
   readonly access: 'project' | 'anybody';
   readonly params?: TObject;
   readonly query?: TObject;
-  /** Bodies by status. */
+  /** The JSON object that must be sent; no member may be sent that it does not have. */
+  readonly body?: TObject;
+  /** Default: DEFAULT_MAX_BODY_BYTES. */
+  readonly maxBodyBytes?: number;
+  /** Bodies by status; that of 204 is described and never sent. */
   readonly responses: Readonly<Record<number, TSchema>>;
 };
 
 /** Where operations read projects and the time. */
 export type OperationContext = { readonly catalog: Pick<Catalog, 'tokens'>; readonly clock: Clock };
 
-/** Adds a GET operation that needs a token of the project in its path. */
+/** Does an operation's own work. The body of the request is what the schema says. */
+export type ProjectAnswer = (project: Project, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+
+/** Adds an operation that needs a token of the project in its path, and that has the path for itself. */
 export function addProjectOperation(
   app: FastifyInstance,
   operation: Operation,
-  { catalog, clock }: OperationContext,
-  answer: (project: Project, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>,
+  context: OperationContext,
+  answer: ProjectAnswer,
 ): void {
-  addOperation(app, operation, async (request, reply): Promise<FastifyReply> => {
-    void reply.header('Cache-Control', 'no-store');
-    const { ai } = request.params as { readonly ai: string };
-    const project = await findAuthorizedProject(catalog.tokens, {
-      ai,
-      headers: request.headers,
-      nowMs: clock.nowMs(),
-    });
-    if (!project) return reply.code(401).send(UNAUTHORIZED_BODY);
-    refuseUnreadable(request);
-    return answer(project, request, reply);
+  addProjectOperations(app, context, [[operation, answer]]);
+}
+
+/** Adds all operations of one or more paths; each of them needs a token of the project in its path. */
+export function addProjectOperations(
+  app: FastifyInstance,
+  context: OperationContext,
+  operations: readonly (readonly [operation: Operation, answer: ProjectAnswer])[],
+): void {
+  void app.register((scope, _options, done) => {
+    keepBodies(scope);
+    for (const [path, ofPath] of Map.groupBy(operations, ([{ path }]) => path)) {
+      addPath(
+        scope,
+        routeOf(path),
+        ofPath.map(([operation, answer]) => projectWay(operation, context, answer)),
+      );
+    }
+    done();
   });
 }
 
@@ -56,26 +74,55 @@ export function addPublicOperation(
   operation: Operation,
   answer: (request: FastifyRequest, reply: FastifyReply) => FastifyReply,
 ): void {
-  addOperation(app, operation, (request, reply) => {
-    refuseUnreadable(request);
-    return answer(request, reply);
-  });
+  const way: Way = {
+    methods: READ_METHODS,
+    options: routeOptions(operation),
+    handler: (request, reply) => {
+      refuseUnreadable(request);
+      return answer(request, reply);
+    },
+  };
+  addPath(app, routeOf(operation.path), [way]);
 }
 
-function addOperation(
-  app: FastifyInstance,
-  { path, params, query, responses }: Operation,
-  handler: (request: FastifyRequest, reply: FastifyReply) => FastifyReply | Promise<FastifyReply>,
-): void {
-  addResource(app, {
-    url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
-    methods: READ_METHODS,
+function projectWay(operation: Operation, { catalog, clock }: OperationContext, answer: ProjectAnswer): Way {
+  const { method = 'GET', body, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = operation;
+  const parseBody = body && compileBody(body);
+  const authorized = new WeakMap<FastifyRequest, Project>();
+  return {
+    methods: method === 'GET' ? READ_METHODS : [method],
     options: {
-      attachValidation: true, // told by the handler, behind the token
-      schema: { ...(params && { params }), ...(query && { querystring: query }), response: responses },
+      ...routeOptions(operation),
+      ...bodyOptions(maxBodyBytes),
+      onRequest: async (request, reply): Promise<FastifyReply | undefined> => {
+        void reply.header('Cache-Control', 'no-store');
+        const project = await findAuthorizedProject(catalog.tokens, {
+          ...(request.params as { readonly ai: string } | { readonly uid: string }),
+          headers: request.headers,
+          nowMs: clock.nowMs(),
+        });
+        if (!project) return reply.code(401).send(UNAUTHORIZED_BODY);
+        authorized.set(request, project);
+        return undefined;
+      },
     },
-    handler,
-  });
+    handler: (request, reply) => {
+      refuseUnreadable(request);
+      if (parseBody) request.body = parseBody(request.body);
+      return answer(authorized.get(request)!, request, reply);
+    },
+  };
+}
+
+function routeOf(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+function routeOptions({ params, query, responses }: Operation): NonNullable<Way['options']> {
+  return {
+    attachValidation: true, // told by the handler, in our own words
+    schema: { ...(params && { params }), ...(query && { querystring: query }), response: responses },
+  };
 }
 
 /** @throws AppError bad_request when the path or the query does not fit the operation's schemas */

@@ -42,20 +42,21 @@ describe('docs/openapi.json', () => {
 describe('the operations of our own API', () => {
   test('have a name of their own, a summary, and an answer for every refusal', () => {
     assert.equal(new Set(OPERATIONS.map(({ id }) => id)).size, OPERATIONS.length);
-    for (const { id, summary, access, responses, params, query } of OPERATIONS) {
+    for (const { id, summary, access, responses, params, query, body } of OPERATIONS) {
       assert.match(summary, /^[A-Z].*\.$/, id);
-      assert.ok(responses[200], id);
+      assert.ok(responses[200] ?? responses[201] ?? responses[202] ?? responses[204], id);
       assert.equal(responses[401] !== undefined, access === 'project', id);
-      assert.equal(responses[400] !== undefined, params !== undefined || query !== undefined, id);
+      assert.equal(responses[400] !== undefined, (params ?? query ?? body) !== undefined, id);
+      assert.equal(responses[413] !== undefined, body !== undefined, id);
     }
   });
 
   test('describe every property, and take no parameter that they do not know', () => {
-    for (const { id, params, query, responses } of OPERATIONS) {
-      for (const object of [params, query]) {
+    for (const { id, params, query, body, responses } of OPERATIONS) {
+      for (const object of [params, query, body]) {
         if (object) assert.equal((object as { additionalProperties?: unknown }).additionalProperties, false, id);
       }
-      for (const part of [params, query, ...Object.values(responses)]) {
+      for (const part of [params, query, body, ...Object.values(responses)]) {
         for (const [place, schema] of schemasIn(part, id)) {
           for (const [name, property] of Object.entries((schema.properties ?? {}) as Record<string, Json>)) {
             assert.ok(property.description, `${place}/${name} has no description`);
@@ -78,14 +79,17 @@ describe('the operations of our own API', () => {
       retentionDays: 15,
     });
     t.after(() => app.close());
-    const routes = [...app.printRoutes({ commonPrefix: false }).matchAll(/(\/(?:api|\.well-known)\/\S+) \(.*GET/g)];
+    const routes = [...app.printRoutes({ commonPrefix: false }).matchAll(/(\/(?:api|\.well-known)\/\S+) \(/g)];
     assert.deepEqual(
-      routes.map(([, url]) => url).sort(),
-      OPERATIONS.map(({ path }) => path.replaceAll(/\{(\w+)\}/g, ':$1')).sort(),
+      new Set(routes.map(([, url]) => url)),
+      new Set(OPERATIONS.map(({ path }) => path.replaceAll(/\{(\w+)\}/g, ':$1'))),
     );
-    for (const { path, access } of OPERATIONS) {
-      const { status } = await fetch(baseUrl + path.replaceAll(/\{\w+\}/g, 'x'));
-      assert.equal(status, access === 'project' ? 401 : 200, path);
+    for (const [path, operations] of Map.groupBy(OPERATIONS, (operation) => operation.path)) {
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+        const operation = operations.find((each) => (each.method ?? 'GET') === method);
+        const { status } = await fetch(baseUrl + path.replaceAll(/\{\w+\}/g, 'x'), { method });
+        assert.equal(status, !operation ? 405 : operation.access === 'project' ? 401 : 200, `${method} ${path}`);
+      }
     }
   });
 });

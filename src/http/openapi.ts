@@ -33,7 +33,12 @@ export function buildOpenApi(): object {
         "Tidegate's own API, for its console, its command line and for whoever checks an export. HEAD works wherever GET does. " +
         'The calls of the Raw Data Export API 2.0 are described in docs/api.md.',
     },
-    paths: Object.fromEntries(OPERATIONS.map((operation) => [operation.path, { get: describeOperation(operation) }])),
+    paths: Object.fromEntries(
+      [...Map.groupBy(OPERATIONS, ({ path }) => path)].map(([path, operations]) => [
+        path,
+        Object.fromEntries(operations.map((each) => [(each.method ?? 'GET').toLowerCase(), describeOperation(each)])),
+      ]),
+    ),
     components: {
       securitySchemes: {
         token: {
@@ -50,22 +55,24 @@ export function buildOpenApi(): object {
   };
 }
 
-function describeOperation({ id, summary, access, params, query, responses }: Operation): object {
+function describeOperation({ id, summary, access, params, query, body, responses }: Operation): object {
   return {
     operationId: id,
     summary,
     security: access === 'project' ? [{ token: [] }] : [],
     parameters: [...describeParameters('path', params), ...describeParameters('query', query)],
+    ...(body && { requestBody: { required: true, ...describeContent(body) } }),
     responses: Object.fromEntries(
       Object.entries(responses).map(([status, schema]) => [
         status,
-        {
-          description: STATUS_CODES[status] ?? status,
-          content: { 'application/json': { schema: describeSchema(schema) } },
-        },
+        { description: STATUS_CODES[status] ?? status, ...(status !== '204' && describeContent(schema)) },
       ]),
     ),
   };
+}
+
+function describeContent(schema: TSchema): object {
+  return { content: { 'application/json': { schema: describeSchema(schema) } } };
 }
 
 function describeParameters(place: 'path' | 'query', object: TObject | undefined): object[] {

@@ -20,15 +20,18 @@ export const UnauthorizedBody = Type.Object({
 /** The word is of the documents; every real client leaves it out. */
 const AUTHORIZATION = /^\s*(?:token\s+)?([0-9A-Za-z]{64})\s*$/i;
 
-/** Finds the project `ai` if the request's token is a living one of that project. */
+/** How a path names a project. */
+export type ProjectName = { readonly ai: string } | { readonly uid: string };
+
+/** Finds the project of that name if the request's token is a living one of it. */
 export async function findAuthorizedProject(
   tokens: Catalog['tokens'],
-  request: { readonly ai: string; readonly headers: IncomingHttpHeaders; readonly nowMs: number },
+  request: ProjectName & { readonly headers: IncomingHttpHeaders; readonly nowMs: number },
 ): Promise<Project | undefined> {
   const token = AUTHORIZATION.exec(request.headers.authorization ?? '')?.[1];
   if (token === undefined) return undefined;
   const project = await tokens.findProject(token, request.nowMs);
-  if (project?.ai !== request.ai) return undefined;
+  if (!project || ('ai' in request ? project.ai !== request.ai : project.uid !== request.uid)) return undefined;
   const clientId = request.headers['x-client-id'];
   return clientId === undefined || clientId === project.clientId ? project : undefined;
 }
