@@ -47,10 +47,16 @@ export type ServingOptions = {
   readonly readinessChecks: readonly ReadinessCheck[];
 };
 
+export type Serving = {
+  readonly host: string;
+  readonly port: number;
+  /** Forgets what is remembered of visitors. */
+  forget(): Promise<void>;
+  close(): Promise<void>;
+};
+
 /** Serves; requests are taken when this returns. @throws ConfigurationError when it cannot listen */
-export async function openServing(
-  options: ServingOptions,
-): Promise<{ host: string; port: number; close(): Promise<void> }> {
+export async function openServing(options: ServingOptions): Promise<Serving> {
   const { config, catalog, store, clock, logger } = options;
   const closers = new Closers();
   try {
@@ -80,7 +86,8 @@ export async function openServing(
         handleCollect: (request, response) => collector.handle(request, response),
       }),
     );
-    return { host: http.host, port: http.port, close: () => closers.close() };
+    const forget = (): Promise<void> => Promise.resolve(collector.forget());
+    return { host: http.host, port: http.port, forget, close: () => closers.close() };
   } catch (error) {
     await closers.close();
     throw error;

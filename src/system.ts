@@ -13,6 +13,7 @@ import { openDataCatalog } from './catalog/data-catalog.ts';
 import type { ExportHourJob, ExportJobResult, ExportJobs } from './exports/export-jobs.ts';
 import { ExportMetrics } from './exports/export-metrics.ts';
 import { openGzipCodec, type GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
+import { HourGate } from './exports/hour-gate.ts';
 import { HourScheduler } from './exports/hour-scheduler.ts';
 import { RetentionSweep } from './exports/retention-sweep.ts';
 import { TaskRunner, type TaskRunnerOptions } from './exports/task-runner.ts';
@@ -22,12 +23,15 @@ import { HOUR_MS } from './events/hour.ts';
 import { inDataDirectory } from './errors/data-directory.ts';
 import { Closers } from './lib/closers.ts';
 import type { Clock } from './lib/clock.ts';
+import type { ErasureParticipant } from './erasure/erasure-participant.ts';
+import { ErasureRunner } from './erasure/erasure-runner.ts';
 import { openCollectorProcesses } from './collector-processes.ts';
 import { openWorkerPool, type WorkerPool } from './lib/worker-pool.ts';
 import { openServing, type ServingConfig } from './serving.ts';
 import { LocalPackageStore } from './packages/local-package-store.ts';
 import { HourLogReader } from './store/hour-log/hour-log-reader.ts';
 import { HourLog } from './store/hour-log/hour-log.ts';
+import { HourLogEraser, type EraseJobs } from './store/hour-log/hour-log-eraser.ts';
 import type { StoreJobs } from './store/hour-log/store-jobs.ts';
 
 export type WorkshopConfig = {
@@ -63,6 +67,7 @@ export type Workshop = {
   readonly reader: HourLogReader;
   readonly jobs: StoreJobs;
   readonly runner: TaskRunner;
+  readonly erasures: ErasureRunner;
   readonly storeRoot: string;
   readonly packagesRoot: string;
   close(): Promise<void>;
@@ -75,6 +80,7 @@ export type Server = { readonly host: string; readonly port: number; close(): Pr
 export async function openWorkshop(
   config: WorkshopConfig,
   callbacks: Pick<TaskRunnerOptions, 'onPublished' | 'onFailed'> = {},
+  participants: readonly ErasureParticipant[] = [],
 ): Promise<Workshop> {
   const { data, clock, logger } = config;
   const closers = new Closers();
@@ -93,8 +99,21 @@ export async function openWorkshop(
         HourLog.open({ root: storeRoot, clock, jobs, segmentBytes, syncs }),
       ),
     );
+    const gate = new HourGate();
+    const erasures = new ErasureRunner({
+      catalog,
+      store,
+      eraser: new HourLogEraser({ root: storeRoot, jobs: eraseJobs(pool) }),
+      packages: await inDataDirectory('The packages folder', packagesRoot, () => LocalPackageStore.open(packagesRoot)),
+      gate,
+      clock,
+      logger,
+      participants,
+    });
     const runner = new TaskRunner({
       catalog,
+      gate,
+      beforeExport: (ai, hour) => erasures.beforeExport(ai, hour),
       store,
       jobs,
       clock,
@@ -106,7 +125,7 @@ export async function openWorkshop(
       ...callbacks,
     });
     const reader = new HourLogReader(storeRoot);
-    return { catalog, store, reader, jobs, runner, storeRoot, packagesRoot, close: () => closers.close() };
+    return { catalog, store, reader, jobs, runner, erasures, storeRoot, packagesRoot, close: () => closers.close() };
   } catch (error) {
     await closers.close();
     throw error;
@@ -120,13 +139,18 @@ export async function openServer(config: ServerConfig): Promise<Server> {
   try {
     const registry = new Registry();
     const exportMetrics = new ExportMetrics(registry);
+    const participants: ErasureParticipant[] = [];
     const workshop = closers.add(
-      await openWorkshop(config, {
-        onPublished: (manifest) => exportMetrics.countPublished(manifest),
-        onFailed: (code) => exportMetrics.countFailed(code),
-      }),
+      await openWorkshop(
+        config,
+        {
+          onPublished: (manifest) => exportMetrics.countPublished(manifest),
+          onFailed: (code) => exportMetrics.countFailed(code),
+        },
+        participants,
+      ),
     );
-    const { catalog, store, runner, reader, jobs, storeRoot, packagesRoot } = workshop;
+    const { catalog, store, runner, erasures, reader, jobs, storeRoot, packagesRoot } = workshop;
     await recoverImports(catalog, reader, clock.nowMs());
     addServerMetrics(registry, catalog);
     const onTasks = (): void => runner.wake();
@@ -177,7 +201,10 @@ export async function openServer(config: ServerConfig): Promise<Server> {
             logger,
           }),
     );
+    participants.push({ forget: () => serving.forget() });
+    const erasing = closers.add(startLoops([(signal) => erasures.run(signal)]));
     const close = (): Promise<void> => {
+      erasing.stop();
       loops.stop(); // now, so that exports and requests end side by side
       return closers.close();
     };
@@ -250,6 +277,16 @@ function poolJobs(pool: WorkerPool): StoreJobs & ExportJobs {
     },
     completeRuns: (job, signal) => pool.run('completeRuns', job, signal) as Promise<readonly string[]>,
     exportHour: (job: ExportHourJob, signal) => pool.run('exportHour', job, signal) as Promise<ExportJobResult>,
+  };
+}
+
+function eraseJobs(pool: WorkerPool): EraseJobs {
+  return {
+    findVisitors: (job) => pool.run('findVisitors', job) as ReturnType<EraseJobs['findVisitors']>,
+    rewriteRuns: async (job) => {
+      await pool.run('rewriteRuns', job);
+    },
+    findInSegment: (job) => pool.run('findInSegment', job) as Promise<boolean>,
   };
 }
 

@@ -5,6 +5,8 @@
  */
 import { ExportJobsInPlace, type ExportHourJob } from './exports/export-jobs.ts';
 import { sendingCodes } from './lib/thread-errors.ts';
+import { findInSegment as findInOne } from './store/hour-log/find-in-segment.ts';
+import { findVisitors as find, rewriteRuns as rewrite } from './store/hour-log/erase-runs.ts';
 import { completeRuns as complete } from './store/hour-log/complete-runs.ts';
 import { sortSegment as sort } from './store/hour-log/sort-segment.ts';
 
@@ -13,3 +15,6 @@ const exportJobs = new ExportJobsInPlace();
 export const sortSegment = sendingCodes(sort);
 export const completeRuns = sendingCodes(complete);
 export const exportHour = sendingCodes((job: ExportHourJob) => exportJobs.exportHour(job));
+export const findVisitors = sendingCodes(find);
+export const rewriteRuns = sendingCodes(rewrite);
+export const findInSegment = sendingCodes(findInOne);

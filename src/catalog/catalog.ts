@@ -6,6 +6,7 @@
  */
 import type { DataType } from '../events/data-types.ts';
 import type { Hour, HourRange } from '../events/hour.ts';
+import type { ErasureTable } from './erasures.ts';
 
 /** One customer's data and the keys to it. */
 export type Project = {
@@ -124,11 +125,20 @@ export type Ledger = {
   readonly events: Readonly<
     Record<
       string,
-      { readonly received: number; readonly accepted: number; readonly rejected: number; readonly ignored: number }
+      {
+        readonly received: number;
+        readonly accepted: number;
+        readonly rejected: number;
+        readonly ignored: number;
+        readonly erased?: number;
+      }
     >
   >;
   readonly rows: Readonly<
-    Record<string, { readonly made: number; readonly exported: number; readonly duplicates: number }>
+    Record<
+      string,
+      { readonly made: number; readonly exported: number; readonly duplicates: number; readonly erased?: number }
+    >
   >;
   /** How many of the events came by import. */
   readonly imported: number;
@@ -198,6 +208,10 @@ export interface ManifestTable {
   listPackages(ai: string, hours: HourRange, dataType?: DataType): Promise<readonly PublishedPackage[]>;
   /** Finds a package by what its link says, in any revision still kept. */
   findPackage(ai: string, hour: Hour, dataType: DataType, name: string): Promise<PublishedPackage | undefined>;
+  /** Deletes the manifests and packages of an hour, in all revisions; the publication log itself stays, and counts on. */
+  withdraw(ai: string, hour: Hour): Promise<void>;
+  /** Reads the newest entry of the publication log for an hour, whether or not what it published is still there. */
+  newestPublication(ai: string, hour: Hour): Promise<Publication | undefined>;
   /** Deletes manifests' packages of hours before this one and returns their keys; the publication log itself stays. */
   deletePackagesBefore(hour: Hour): Promise<readonly string[]>;
 }
@@ -207,6 +221,7 @@ export interface Catalog {
   readonly tokens: TokenTable;
   readonly tasks: TaskTable;
   readonly manifests: ManifestTable;
+  readonly erasures: ErasureTable;
   /** The server's keys, made once per data directory. Signing keys never leave the process but in backups. */
   readonly serverKeys: ServerKeys;
   /** Closes the connection; later calls throw. */

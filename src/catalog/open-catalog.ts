@@ -5,6 +5,7 @@
  */
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Catalog } from './catalog.ts';
+import { SqlErasureTable } from './erasure-table.ts';
 import { SqlManifestTable } from './manifest-table.ts';
 import { ProjectCache } from './project-cache.ts';
 import { SqlProjectTable } from './project-table.ts';
@@ -38,6 +39,7 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
       tokens: new SqlTokenTable(database),
       tasks: new SqlTaskTable(database),
       manifests: new SqlManifestTable(database, serverKeys.signingKeyPem),
+      erasures: new SqlErasureTable(database),
       serverKeys,
       close: () => database.close(),
     };

@@ -47,7 +47,7 @@ const MAX_REASONS = 5;
 export class Collector {
   readonly #options: CollectorOptions;
   readonly #bodies: BodyReader;
-  readonly #mapper: Mapper;
+  #mapper: Mapper;
 
   constructor(options: CollectorOptions) {
     this.#options = options;
@@ -57,6 +57,11 @@ export class Collector {
       userAgents: new UserAgents(),
       onCut: (dataType, column) => options.metrics.cutValues.inc({ data_type: dataType, column }),
     };
+  }
+
+  /** Forgets the pages of all visitors, as an erasure asks; the store finds their domains after the seal. */
+  forget(): void {
+    this.#mapper = { ...this.#mapper, pageDomains: new PageDomains() };
   }
 
   /** Takes a request if its path is the collector's. False when it is not; then nothing was done. */

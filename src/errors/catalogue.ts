@@ -18,6 +18,10 @@ export const ERROR_CATALOGUE = {
     status: 404,
     advice: 'Ask for an hour that is FINISHED and kept; the export call says how far an hour is.',
   },
+  unknown_receipt: {
+    status: 404,
+    advice: 'Use the receiptId that the request for the erasure was answered with, and its project.',
+  },
   method_not_allowed: { status: 405, advice: 'Use the method that docs/api.md gives for this path.' },
   package_gone: { status: 410, advice: 'The package was removed by retention or erasure; ask the export call again.' },
   too_large: { status: 413, advice: 'Send smaller batches; docs/configuration.md has the limits.' },

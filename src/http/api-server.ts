@@ -10,6 +10,7 @@ import { LinkSigner } from '../packages/signed-link.ts';
 import { answerError, answerUnroutable, unknownPathError } from './api-errors.ts';
 import type { CallTurns } from './call-limit.ts';
 import { addDownloadRoute } from './download-route.ts';
+import { addErasureRoutes } from './erasure-routes.ts';
 import { addInsightsRoutes } from './insights-routes.ts';
 import { addManifestRoutes } from './manifest-routes.ts';
 import { addOperationsRoutes, type MetricsText, type ReadinessCheck } from './operations-routes.ts';
@@ -56,6 +57,7 @@ export async function openApi(options: ApiOptions): Promise<FastifyInstance> {
   addTokenRoute(app, options);
   addInsightsRoutes(app, { ...options, linkSigner, publicUrl: options.publicUrl });
   addManifestRoutes(app, options);
+  addErasureRoutes(app, options);
   addDownloadRoute(app, { ...options, linkSigner });
   addOperationsRoutes(app, options);
   await app.ready();

@@ -7,12 +7,13 @@ import { STATUS_CODES } from 'node:http';
 import type { TObject, TSchema } from 'typebox';
 import { LogEntryDocument, ManifestDocument } from '../catalog/manifest-schema.ts';
 import type { Operation } from './api-operation.ts';
+import { READ_ERASURE } from './erasure-routes.ts';
 import { ErrorBody } from './error-body.ts';
 import { LIST_LOG, READ_MANIFEST, READ_SERVER_KEY } from './manifest-routes.ts';
 import { UnauthorizedBody } from './project-access.ts';
 
 /** Every operation of our own API. */
-export const OPERATIONS: readonly Operation[] = [READ_MANIFEST, LIST_LOG, READ_SERVER_KEY];
+export const OPERATIONS: readonly Operation[] = [READ_MANIFEST, LIST_LOG, READ_SERVER_KEY, READ_ERASURE];
 
 /** Schemas that the description names once. */
 const COMPONENTS: Readonly<Record<string, TSchema>> = {

@@ -70,6 +70,14 @@ export class LocalPackageStore implements PackageStore {
     await this.#removeEmptyFolders(dirname(path));
   }
 
+  /** See PackageStore. @throws RangeError when the folder is no relative path of safe names */
+  async deleteUnder(folder: string, kept: ReadonlySet<string> = new Set()): Promise<void> {
+    const path = this.#pathOf(folder);
+    for (const name of (await ifThere(readdir(path))) ?? [])
+      if (!kept.has(name)) await rm(join(path, name), { recursive: true, force: true });
+    await this.#removeEmptyFolders(path);
+  }
+
   async deleteBefore(hour: Hour): Promise<void> {
     for (const ai of (await ifThere(readdir(this.#rootPath))) ?? []) {
       const folderPath = join(this.#rootPath, ai);

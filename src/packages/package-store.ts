@@ -15,6 +15,11 @@ export interface PackageStore extends PackageReader, PackageCreator {
    * published go too.
    */
   deleteBefore(hour: Hour): Promise<void>;
+  /**
+   * Deletes everything below a folder of keys, unfinished packages too, but for what lies in its folders of these names. Durable
+   * when it returns.
+   */
+  deleteUnder(folder: string, kept?: ReadonlySet<string>): Promise<void>;
   /** Deletes a package, or nothing when it is not there, and then its empty parent directories. */
   delete(key: string): Promise<void>;
 }

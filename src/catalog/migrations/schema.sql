@@ -1,5 +1,34 @@
--- The catalog's tables after migration 1; for readers, nothing runs it.
+-- The catalog's tables after migration 2; for readers, nothing runs it.
 -- Made by: node src/catalog/migrations/schema-dump.test-helper.ts
+
+CREATE TABLE erasure (
+  id TEXT NOT NULL PRIMARY KEY, -- 24 hex digits, drawn
+  ai TEXT NOT NULL REFERENCES project (ai),
+  requested_at_ms INTEGER NOT NULL,
+  until_ms INTEGER NOT NULL, -- rows of a later send time stay
+  status TEXT NOT NULL CHECK (status IN ('pending', 'erased', 'done')),
+  visitors INTEGER NOT NULL, -- how many
+  visitor_hashes TEXT NOT NULL, -- JSON; keyed by the project's secret
+  next_hour INTEGER NOT NULL, -- hours before it were looked through
+  failed_hours TEXT NOT NULL, -- JSON; hours before next_hour that could not be
+  last_hour INTEGER NOT NULL, -- the hour of until_ms, or one before it where that holds nothing
+  error TEXT,
+  certificate TEXT -- JSON, when done
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE erasure_hour (
+  erasure_id TEXT NOT NULL REFERENCES erasure (id),
+  hour INTEGER NOT NULL,
+  rows TEXT NOT NULL, -- JSON: by data type, and rejected
+  revision_before INTEGER, -- null: not published before
+  hash_before TEXT,
+  PRIMARY KEY (erasure_id, hour)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE erasure_visitors (
+  erasure_id TEXT NOT NULL PRIMARY KEY, -- no reference: a table that has one is emptied row by row
+  visitors TEXT NOT NULL -- JSON
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE manifest (
   ai TEXT NOT NULL,
@@ -91,6 +120,10 @@ CREATE TABLE token (
   created_at_ms INTEGER NOT NULL,
   expires_at_ms INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX erasure_of_project ON erasure (ai, requested_at_ms);
+
+CREATE INDEX erasure_unfinished ON erasure (status) WHERE status <> 'done';
 
 CREATE INDEX task_status ON task (status);
 

@@ -14,11 +14,11 @@ import { existsSync } from 'node:fs';
 import { AppError } from '../../errors/app-error.ts';
 import type { EventBatch } from '../../events/event-row.ts';
 import { addHours, hourFromInteger, hourOf, type Hour } from '../../events/hour.ts';
-import { readFileIfThere, syncFolder, writeFileAtomic, writeFileOnce } from '../../lib/atomic-file.ts';
+import { readFileIfThere, syncFolder, writeFileOnce } from '../../lib/atomic-file.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { isSystemError } from '../../lib/system-error.ts';
 import type { HourStore } from '../hour-store.ts';
-import { HourLogReader, hourOfRun, type ReadyHour } from './hour-log-reader.ts';
+import { HourLogReader, hourOfRun, readReady, type ReadyHour } from './hour-log-reader.ts';
 import {
   fencePath,
   formatPath,
@@ -201,7 +201,12 @@ export class HourLog implements HourStore {
   }
 
   #prepareOnce(hour: Hour): Promise<void> {
-    const running = this.#preparing.get(hour) ?? this.#prepareHour(hour).finally(() => this.#preparing.delete(hour));
+    const prepare = (): Promise<void> =>
+      this.#prepareHour(hour).catch((error: unknown) => {
+        // Another process was quicker, and an erasure may have taken away what this one was about to read.
+        if (!existsSync(readyPath(this.#options.root, hour))) throw error;
+      });
+    const running = this.#preparing.get(hour) ?? prepare().finally(() => this.#preparing.delete(hour));
     this.#preparing.set(hour, running);
     return running;
   }
@@ -240,7 +245,11 @@ export class HourLog implements HourStore {
     const runPaths = runs.map((run) => join(folder, run));
     const completed = await jobs.completeRuns({ runPaths, folder, prefix: 'completed' }, this.#closing.signal);
     const ready: ReadyHour = { version: 1, runs: [...runs, ...completed] };
-    await writeFileAtomic(readyPath(root, hour), buildCheckedJson(ready));
+    if ((await writeFileOnce(readyPath(root, hour), buildCheckedJson(ready))) === 'exists') {
+      // Another process was quicker; where an erasure has come since, it names other runs, and these are what it took away.
+      const kept = readReady(root, hour)?.runs ?? ready.runs;
+      for (const run of ready.runs) if (!kept.includes(run)) await unlink(join(folder, run)).catch(() => undefined);
+    }
     // What the seal does not count, and segments whose run outlived a crash between its rename and their deletion.
     for (const entry of await listFolder(folder)) {
       if (entry.endsWith(SEGMENT_SUFFIX) || entry.endsWith('.tmp'))
