@@ -17,6 +17,7 @@ const LAYERS = {
   exports: ['lib', 'errors', 'config', 'observability', 'events', 'store', 'catalog', 'packages'],
   imports: ['lib', 'errors', 'config', 'observability', 'wire', 'events', 'store', 'catalog', 'exports'],
   backup: ['lib', 'errors', 'events', 'store', 'catalog'],
+  erasure: ['lib', 'errors', 'config', 'observability', 'events', 'store', 'catalog', 'packages', 'exports'],
   demo: ['events'],
   client: ['lib', 'errors', 'events'],
   http: [
@@ -45,6 +46,7 @@ const LAYERS = {
     'collector',
     'exports',
     'imports',
+    'erasure',
     'backup',
     'client',
     'system',

@@ -1,86 +1,193 @@
 /** Erasure: what a visitor left is nowhere under the data directory, and everybody else's rows are where they were. */
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { gunzipSync } from 'node:zlib';
-import { downloadPackage, ExportClient, getToken } from '../src/client/export-client.ts';
-import { addHours, formatBeijingHour, hourEndMs, hourOf, HOUR_MS } from '../src/events/hour.ts';
-import type { ReceiptDocument } from '../src/http/erasure-routes.ts';
+import { findCertificateFault } from '../src/catalog/erasure-certificate.ts';
+import { openDataCatalog } from '../src/catalog/data-catalog.ts';
+import { ExportClient, getToken } from '../src/client/export-client.ts';
+import { addHours, formatBeijingHour, hourEndMs, hourOf, type Hour } from '../src/events/hour.ts';
+import { eraseVisitors, filesWith, untilErased } from './helpers/erase-visitors.ts';
 import { exportRows, readRejected } from './helpers/export-rows.ts';
-import { send, sendEvents } from './helpers/send-events.ts';
+import { sendEvents } from './helpers/send-events.ts';
 import { startTestServer, type TestServer } from './helpers/test-server.ts';
+import { runTidegate } from './helpers/tidegate-command.ts';
 import { waitUntil } from './helpers/wait-until.ts';
 
-const VICTIM = 'victim-7f3a';
+/** No other visitor's id may hold this one, or the search for its bytes would find theirs. */
+const VICTIM = 'victim,7f3a "é"';
+const VICTIM_TEXT = 'victim,7f3a';
 
 describe('erasure', () => {
-  it('removes a visitor', async (t) => {
+  it('leaves nothing of a visitor under the data directory, and every row of all others', async (t) => {
     const server = await startTestServer(t);
     const hour = hourOf(server.clock.nowMs());
-    await post(server, VICTIM);
-    await post(server, `${VICTIM}-2`);
-    server.clock.set(hourEndMs(hour));
+    for (const visitor of ['vict', VICTIM, 'zoe']) await visit(server, visitor);
     const before = await exportRows(server, hour);
-    assert.equal(before.page.length, 2);
-    server.clock.set(hourEndMs(hour) + 1000);
-    const receipt = await erase(server, [VICTIM]);
-    const done = await waitUntil('done', async () => {
-      const polled = await poll(server, receipt.receiptId);
-      return polled.status === 'done' && polled;
-    });
-    console.log(JSON.stringify(done, null, 1));
-    console.log(await findBytes(server.data, VICTIM));
+    assert.equal(before.page.length, 3);
+    await visit(server, VICTIM);
+    const nextRows = await exportRows(server, addHours(hour, 1));
+    assert.equal(nextRows.action.length, 2);
+    assert.ok((await filesWith(server.data, VICTIM_TEXT)).length > 0);
+
+    server.clock.set(server.clock.nowMs() + 1);
+    const { receiptId, status } = await eraseVisitors(server, [VICTIM]);
+    assert.equal(status, 'pending');
+    const certificate = await untilErased(server, receiptId);
+    assert.deepEqual(await filesWith(server.data, VICTIM_TEXT), []);
+
     const after = await exportRows(server, hour);
-    assert.equal(after.page.length, 1);
+    for (const [dataType, rows] of Object.entries(after)) {
+      const others = before[dataType as 'page'].filter((row) => row.visitUserId !== VICTIM);
+      assert.deepEqual(rows, others, dataType);
+    }
+    assert.deepEqual(
+      readRejected(server, hour).map(({ event }) => (event as { u: string }).u),
+      ['vict', 'zoe'],
+    );
+    assert.deepEqual((await exportRows(server, addHours(hour, 1))).page, []);
+    assert.deepEqual(
+      certificate.hours.map(({ hour: name, rows }) => [name, rows]),
+      [hour, addHours(hour, 1)].map((erased) => [
+        formatBeijingHour(erased),
+        { rejected: 1, visit: 1, page: 1, action: 2, custom_event: 2 },
+      ]),
+    );
+  });
+
+  it('answers 410 on links that were given out before, and publishes a revision whose ledger says what went', async (t) => {
+    const server = await startTestServer(t);
+    const hour = hourOf(server.clock.nowMs());
+    await visit(server, VICTIM);
+    await visit(server, 'zoe');
+    server.clock.set(hourEndMs(hour));
+    const [link] = await finishedLinks(server, hour);
+    assert.equal((await fetch(link!)).status, 200);
+    const certificate = await untilErased(server, (await eraseVisitors(server, [VICTIM])).receiptId);
+    assert.equal((await fetch(link!)).status, 410);
+
+    const catalog = await openDataCatalog(server.data, server.clock);
+    t.after(() => catalog.close());
+    const { ai } = server.project;
+    const manifest = await catalog.manifests.newest(ai, hour);
+    assert.equal(manifest?.revision, 2);
+    assert.deepEqual(manifest.facts.ledger.rows.action, { made: 4, exported: 2, duplicates: 0, erased: 2 });
+    assert.deepEqual(manifest.facts.ledger.events.custom_event, {
+      received: 6,
+      accepted: 2,
+      rejected: 1,
+      ignored: 0,
+      erased: 3,
+    });
+    const log = await catalog.manifests.listLog(ai, { fromSeq: 1, limit: 1000 });
+    const ofHour = log.filter((entry) => entry.hour === hour);
+    const { before, after } = certificate.hours[0]!;
+    assert.deepEqual(
+      [before?.hash, after?.hash],
+      ofHour.map(({ hash }) => hash),
+    );
+    const { publicKeyPem } = catalog.serverKeys;
+    assert.equal(findCertificateFault(certificate, publicKeyPem), undefined);
+    assert.match(
+      findCertificateFault({ ...certificate, doneAt: certificate.requestedAt.replace('5', '6') }, publicKeyPem) ?? '',
+      /does not hash/,
+    );
+    const { exitCode, stdout, stderr } = await runTidegate('verify', '--data', server.data);
+    assert.equal(exitCode, 0, stdout + stderr);
+  });
+
+  it('erases what came in before the request from the open hour before its first export, and nothing that came later', async (t) => {
+    const server = await startTestServer(t);
+    const hour = hourOf(server.clock.nowMs());
+    await visit(server, VICTIM);
+    await visit(server, 'zoe');
+    server.clock.set(server.clock.nowMs() + 1000);
+    const { receiptId, expectedBy } = await eraseVisitors(server, [VICTIM]);
+    assert.equal(Date.parse(expectedBy), hourEndMs(hour) + 300_000);
+    server.clock.set(server.clock.nowMs() + 1000);
+    await sendEvents(server, `/v3/${server.project.ai}/web/pv`, [
+      { t: 'vst', u: VICTIM, s: 'later', d: 'd', p: '/', tm: server.clock.nowMs() },
+    ]);
+    const rows = await exportRows(server, hour);
+    assert.deepEqual(
+      rows.visit.map(({ visitUserId, sessionId }) => [visitUserId, sessionId]),
+      [
+        [VICTIM, 'later'],
+        ['zoe', 's-1'],
+      ],
+    );
+    assert.equal(rows.page.length, 1);
+    const certificate = await untilErased(server, receiptId);
+    assert.deepEqual(
+      certificate.hours.map(({ before, after }) => [before, after?.revision]),
+      [[null, 1]],
+    );
+  });
+
+  it('is done at once when the open hour holds nothing of the visitor', async (t) => {
+    const server = await startTestServer(t);
+    await visit(server, 'zoe');
+    const certificate = await untilErased(server, (await eraseVisitors(server, [VICTIM])).receiptId);
+    assert.deepEqual(certificate.hours, []);
+    assert.equal(hourOf(Date.parse(certificate.doneAt)), hourOf(server.clock.nowMs()));
+  });
+
+  it('is asked for and shown by the command line, with and without a server', async (t) => {
+    const server = await startTestServer(t);
+    const hour = hourOf(server.clock.nowMs());
+    await visit(server, VICTIM);
+    await exportRows(server, hour);
+    const at = ['--data', server.data, '--ai', server.project.ai] as const;
+    const asked = await runTidegate('erase', ...at, '--visitor', VICTIM, 'another', '--json');
+    assert.equal(asked.exitCode, 0, asked.stderr);
+    const { receiptId, visitors } = JSON.parse(asked.stdout) as { receiptId: string; visitors: number };
+    assert.equal(visitors, 2);
+    await untilErased(server, receiptId);
+    assert.deepEqual(await filesWith(server.data, VICTIM_TEXT), []);
+    const shown = await runTidegate('erase', 'status', ...at, '--receipt', receiptId);
+    assert.match(
+      shown.stdout,
+      /2 visitors.*done at .*\n {2}\d{10} \(Beijing time\): 1 rejected.*revision 1 .* -> revision 2/,
+    );
+
+    await server.close();
+    const waited = await runTidegate('erase', ...at, '--visitor', 'zoe', '--wait', '--json');
+    assert.equal(waited.exitCode, 0, waited.stderr);
+    assert.equal((JSON.parse(waited.stdout) as { status: string }).status, 'done');
+    const refused = await runTidegate('erase', ...at, '--visitor', ...Array.from({ length: 101 }, (_, i) => `u${i}`));
+    assert.match(refused.stderr, /101 visitors are named; 1 to 100 can be/);
   });
 });
 
-async function findBytes(folder: string, text: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    const bytes = await readFile(path);
-    const plain = path.endsWith('.gz') ? gunzipSync(bytes) : bytes;
-    if (plain.includes(text)) found.push(`${path}: ${plain.toString('latin1', plain.indexOf(text) - 5, plain.indexOf(text) + 40)}`);
-  }
-  return found;
-}
-
-async function post(server: TestServer, u: string): Promise<void> {
+/** One visit: a row of each of four types and two actions, an event without its page's domain, and one that is rejected. */
+async function visit(server: TestServer, u: string): Promise<void> {
   const tm = server.clock.nowMs();
   const common = { u, s: 's-1', d: 'shop.example', p: '/', tm };
-  await sendEvents(server, `/v3/${server.project.ai}/web/pv`, [
+  const receipt = await sendEvents(server, `/v3/${server.project.ai}/web/pv`, [
     { t: 'vst', ...common },
     { t: 'page', ...common },
-    { t: 'clck', ...common, ptm: tm, e: [{ x: '/div', tm }, { x: '/a', tm }] },
-    { t: 'cstm', u, s: 's-1', p: '/', tm, ptm: tm - 5, n: 'buy' },
+    {
+      t: 'clck',
+      ...common,
+      ptm: tm,
+      e: [
+        { x: '/div', tm },
+        { x: '/a', tm },
+      ],
+    },
+    { t: 'cstm', u, s: 's-1', p: '/', tm, ptm: tm, n: 'remembered page' },
+    { t: 'cstm', u, s: 's-1', p: '/', tm, ptm: tm - 5, n: 'page of nobody' },
     { t: 'cstm', u },
   ]);
+  assert.equal(receipt.rejected, 1);
 }
 
-async function erase(server: TestServer, ids: readonly string[]): Promise<ReceiptDocument> {
-  const { ai, secret, clientId } = server.project;
-  const auth = createHmac('sha256', secret).update(`projectId=${ai}&visitUserId=${ids.join(',')}`).digest('hex');
-  const answer = await send(server, {
-    path: `/${ai}/deleteVisitor?auth=${auth}`,
-    headers: { 'Access-Token': clientId, 'Content-Type': 'application/json' },
-    body: JSON.stringify({ visitUserId: ids }),
+async function finishedLinks(server: TestServer, hour: Hour): Promise<readonly string[]> {
+  const { baseUrl, clock, project } = server;
+  const { ai, uid, clientId, secret } = project;
+  const token = await getToken({ baseUrl, clientId, secret, project: uid, ai, clock });
+  const client = new ExportClient({ baseUrl, clientId, token, ai });
+  const answer = await waitUntil('the hour is FINISHED', async () => {
+    const asked = await client.exportHour('page', { date: formatBeijingHour(hour), expireMinutes: 600 });
+    return asked.status === 'FINISHED' && asked;
   });
-  assert.equal(answer.status, 202, answer.text);
-  return JSON.parse(answer.text) as ReceiptDocument;
-}
-
-async function poll(server: TestServer, receiptId: string): Promise<ReceiptDocument> {
-  const { ai, secret, clientId } = server.project;
-  const auth = createHmac('sha256', secret).update(`projectId=${ai}&receiptId=${receiptId}`).digest('hex');
-  const answer = await send(server, {
-    method: 'GET',
-    path: `/${ai}/deleteVisitor?receiptId=${receiptId}&auth=${auth}`,
-    headers: { 'Access-Token': clientId },
-  });
-  assert.equal(answer.status, 200, answer.text);
-  return JSON.parse(answer.text) as ReceiptDocument;
+  return answer.downloadLinks;
 }

@@ -66,23 +66,27 @@ describe('the order of syncs', { skip: NO_TRACE, timeout: 120_000 }, () => {
   });
 
   it('F1 syncs a file that is written once before it has its name, and the folder after', () => {
-    for (const name of ['fence', 'seal.json']) {
+    for (const [name, from, until] of [
+      ['fence', 'second acknowledged', 'sealed'],
+      ['seal.json', 'second acknowledged', 'sealed'],
+      ['ready.json', 'sealed', 'prepared'],
+    ] as const) {
       const order = new CallOrder(calls);
-      order.then('mark', 'second acknowledged');
-      const toSeal = order.before('sealed');
-      toSeal.then('sync', new RegExp(`/${name}\\.[0-9a-f]+\\.tmp$`));
-      toSeal.then('link', new RegExp(`/${name}$`));
-      toSeal.then('sync', HOUR_FOLDER);
+      order.then('mark', from);
+      const toEnd = order.before(until);
+      toEnd.then('sync', new RegExp(`/${name}\\.[0-9a-f]+\\.tmp$`));
+      toEnd.then('link', new RegExp(`/${name}$`));
+      toEnd.then('sync', HOUR_FOLDER);
     }
   });
 
   it('F1 syncs a file that may be replaced before it has its name, and the folder after', () => {
     const order = new CallOrder(calls);
-    order.then('mark', 'sealed');
-    const toReady = order.before('prepared');
-    toReady.then('sync', /\/ready\.json\.[0-9a-f]+\.tmp$/);
-    toReady.then('rename', /\/ready\.json$/);
-    toReady.then('sync', HOUR_FOLDER);
+    order.then('mark', 'packaged');
+    const toEnd = order.before('imported');
+    toEnd.then('sync', /\/commit\.json\.[0-9a-f]+\.tmp$/);
+    toEnd.then('rename', /\/commit\.json$/);
+    toEnd.then('sync', /\/imports\/[^/]+$/);
   });
 
   it('F3 deletes a segment only when its run is synced, has its name, and its folder is synced', () => {

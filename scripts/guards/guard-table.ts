@@ -1,6 +1,7 @@
 /** All guards, in the order of an event's way. */
 import { ACCESS_GUARDS } from './access-guards.ts';
 import { ARRIVAL_GUARDS } from './arrival-guards.ts';
+import { ERASURE_GUARDS } from './erasure-guards.ts';
 import { EXPORT_GUARDS } from './export-guards.ts';
 import type { Guard } from './guard.ts';
 import { HOUR_GUARDS } from './hour-guards.ts';
@@ -14,4 +15,5 @@ export const GUARDS: readonly Guard[] = [
   ...EXPORT_GUARDS,
   ...PROOF_GUARDS,
   ...ACCESS_GUARDS,
+  ...ERASURE_GUARDS,
 ];

@@ -1,6 +1,7 @@
 /** Every subcommand, in the order in which `--help` and docs/configuration.md list them. */
 import { backupCommand } from './backup.ts';
 import type { Command } from './command.ts';
+import { eraseCommand, eraseStatusCommand } from './erase.ts';
 import { exportRetryCommand } from './export-retry.ts';
 import { importCommand } from './import.ts';
 import { ledgerCommand } from './ledger.ts';
@@ -18,6 +19,8 @@ export const COMMANDS: readonly Command[] = [
   ledgerCommand,
   verifyCommand,
   exportRetryCommand,
+  eraseStatusCommand,
+  eraseCommand,
   backupCommand,
   restoreCommand,
 ];

@@ -10,6 +10,7 @@ export type OptionType =
   | { readonly kind: 'integer'; readonly min: number; readonly max: number }
   | { readonly kind: 'choice'; readonly choices: readonly string[] }
   | { readonly kind: 'list' }
+  | { readonly kind: 'words' }
   | { readonly kind: 'instant' }
   | { readonly kind: 'url' }
   | { readonly kind: 'listen' };
@@ -164,6 +165,12 @@ export const OPTION_TABLE = {
     placeholder: 'FILE',
     description: "The server's /.well-known/tidegate.json saved as it came, or its public key in PEM.",
   },
+  visitor: {
+    type: { kind: 'words' },
+    placeholder: 'ID',
+    description: 'A visitUserId, exactly; may be given several times, and more may follow as words.',
+  },
+  receipt: { type: text, placeholder: 'ID', description: 'The receiptId of an erasure. Default: all of the project.' },
   'secret-file': {
     type: text,
     placeholder: 'FILE',

@@ -70,7 +70,7 @@ export function parseOptions(
   for (const name of command.options) {
     const spec: OptionSpec = OPTION_TABLE[name];
     const text = given.get(name) ?? environment[environmentName(name)] ?? spec.default;
-    if (text === undefined || (text === '' && spec.type.kind !== 'list')) {
+    if (text === undefined || (text === '' && !isMany(name))) {
       if (command.required.includes(name)) faults.push(`--${name} ${spec.placeholder ?? ''} is missing.`);
       continue;
     }
@@ -88,7 +88,6 @@ function readArguments(
   faults: string[],
 ): { readonly given: ReadonlyMap<string, string>; readonly positionals: readonly string[] } {
   const isFlag = (name: OptionName): boolean => OPTION_TABLE[name].type.kind === 'flag';
-  const isList = (name: OptionName): boolean => OPTION_TABLE[name].type.kind === 'list';
   const { tokens } = parseArgs({
     args: [...args],
     options: Object.fromEntries(names.map((name) => [name, { type: isFlag(name) ? 'boolean' : 'string' }])),
@@ -109,9 +108,23 @@ function readArguments(
       (token.value.startsWith('-') && !token.inlineValue && token.value.length > 1)
     ) {
       faults.push(`--${name} needs a value.`);
-    } else given.set(name, isList(name) && given.has(name) ? `${given.get(name)!},${token.value}` : token.value);
+    } else
+      given.set(
+        name,
+        isMany(name) && given.has(name) ? given.get(name)! + separatorOf(name) + token.value : token.value,
+      );
   }
   return { given, positionals };
+}
+
+function isMany(name: OptionName): boolean {
+  const { kind } = OPTION_TABLE[name].type;
+  return kind === 'list' || kind === 'words';
+}
+
+/** What stands between the values of an option that was given several times. */
+function separatorOf(name: OptionName): string {
+  return OPTION_TABLE[name].type.kind === 'words' ? '\n' : ',';
 }
 
 /** Gives NaN for a day that is in no calendar, which Date.parse rolls over: 2026-02-31 would be 3 March. */
@@ -151,6 +164,8 @@ function readValue(text: string, { type }: OptionSpec): unknown {
         .split(',')
         .map((word) => word.trim())
         .filter((word) => word !== '');
+    case 'words':
+      return text.split('\n').filter((word) => word !== '');
     case 'instant': {
       const instantMs = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
         ? parseInstant(text)

@@ -49,6 +49,10 @@ export const ERROR_CATALOGUE = {
   folder_not_empty: { status: 409, advice: 'Name a folder that is empty or not there yet.' },
   backup_failed: { status: 500, advice: 'Mend what the message names, and begin again; nothing is left of this try.' },
   backup_invalid: { status: 500, advice: 'Use another backup; this one did not end, or was changed afterwards.' },
+  erasure_unfinished: {
+    status: 500,
+    advice: 'A server that runs on the data directory goes on with it; `tidegate erase status` says how far it is.',
+  },
   import_invalid: { status: 400, advice: 'Correct the named line; nothing of this import was taken.' },
   // What the disk held
   store_corrupt: {

@@ -1,0 +1,128 @@
+/** Erasure by a server that is killed half way, or that goes on taking events in several processes: nothing is left, nothing is lost. */
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { addHours, hourEndMs, hourOf, HOUR_MS } from '../src/events/hour.ts';
+import { eraseVisitors, filesWith, pollReceipt, untilErased } from './helpers/erase-visitors.ts';
+import { HOUR_START_MS } from './helpers/event-rows.ts';
+import { assertExportedOnce, EventStream, exportedNames, postNames } from './helpers/event-stream.ts';
+import { NO_TRACE } from './helpers/machine-faults.ts';
+import { newDataDirectory, startServerProcess, type ServerProcess } from './helpers/server-process.ts';
+import { TEST_PROJECT } from './helpers/test-server.ts';
+import { runTidegate } from './helpers/tidegate-command.ts';
+import { waitUntil } from './helpers/wait-until.ts';
+
+const HOUR = hourOf(HOUR_START_MS);
+const VICTIM = 'victim-7f3a';
+
+/** Where the server dies: at which calls of a kind, counted from its start. Each is a server of its own. */
+const CRASH_POINTS: readonly { readonly name: string; readonly call: string; readonly counts: readonly number[] }[] = [
+  { name: 'before a rewritten run, a list of runs or a package gets its name', call: 'rename', counts: [1, 2, 3, 4] },
+  { name: 'before an old run or the lock is deleted', call: 'unlink', counts: [2, 3, 4, 5] },
+  { name: 'before an old package is deleted', call: 'rmdir', counts: [1, 3] },
+  { name: 'in a sync of a run, a folder or the catalog', call: 'fsync', counts: [6, 10, 14] },
+  { name: 'in a sync of the catalog', call: 'fdatasync', counts: [2, 5, 8, 11] },
+];
+
+describe('a server that dies while it erases', { skip: NO_TRACE, timeout: 600_000 }, () => {
+  for (const { name, call, counts } of CRASH_POINTS) {
+    it(`${name}: the next one goes on, and leaves nothing of the visitor and all of the others`, async (t) => {
+      for (const count of counts) await dieAndGoOn(t, call, count);
+    });
+  }
+});
+
+async function dieAndGoOn(t: TestContext, call: string, count: number): Promise<void> {
+  const data = await newDataDirectory(t);
+  const changes = { segmentBytes: 4 * 1024, collectors: 1 };
+  const nowMs = HOUR_START_MS + HOUR_MS + 60_000;
+  const names = Array.from({ length: 120 }, (_, place) => `other-${place}`);
+  const first = await startServerProcess(t, { data, nowMs: HOUR_START_MS + 60_000, changes });
+  for (let from = 0; from < names.length; from += 20) {
+    assert.ok(await postNames(first.baseUrl, names.slice(from, from + 20)));
+    await postVictim(first);
+  }
+  first.clock.set(nowMs);
+  await exportedNames(first.baseUrl, first.clock, HOUR);
+  await postVictim(first); // in the hour that is open now
+  await first.kill('SIGTERM');
+
+  const filter = ['-e', `trace=${call}`, '-e', `inject=${call}:signal=SIGKILL:when=${count}`];
+  const under = ['strace', '-f', '--seccomp-bpf', '-qqq', '-o', '/dev/null', ...filter] as const;
+  const doomed = await startServerProcess(t, { data, nowMs, changes, under: [...under] }).catch(() => undefined);
+  const asked = doomed && (await ask(doomed).catch(() => undefined));
+  if (doomed) {
+    doomed.clock.set(hourEndMs(addHours(HOUR, 1)));
+    const done = asked && untilErased(serverOf(doomed), asked).catch(() => undefined);
+    await Promise.race([doomed.ended, done]);
+    await doomed.kill('SIGKILL');
+  }
+
+  const last = await startServerProcess(t, { data, nowMs: hourEndMs(addHours(HOUR, 1)), changes });
+  await untilErased(serverOf(last), asked ?? (await ask(last)));
+  assert.deepEqual(await filesWith(data, VICTIM), [], `${call} ${count}`);
+  const exported = await exportedNames(last.baseUrl, last.clock, HOUR);
+  assert.deepEqual(exported.toSorted(), names.toSorted(), `${call} ${count}`);
+  assert.deepEqual(await exportedNames(last.baseUrl, last.clock, addHours(HOUR, 1)), []);
+  await last.kill('SIGTERM');
+  const { exitCode, stdout } = await runTidegate('verify', '--data', data);
+  assert.equal(exitCode, 0, stdout);
+}
+
+function serverOf({ baseUrl }: ServerProcess) {
+  return { baseUrl, project: TEST_PROJECT };
+}
+
+/** Asks for the erasure; gives the receipt's id. */
+async function ask(server: ServerProcess): Promise<string> {
+  return (await eraseVisitors(serverOf(server), [VICTIM])).receiptId;
+}
+
+async function postVictim({ baseUrl }: ServerProcess, n = 'gone'): Promise<void> {
+  const response = await fetch(`${baseUrl}/v3/${TEST_PROJECT.ai}/web/cstm`, {
+    method: 'POST',
+    body: JSON.stringify([
+      { t: 'cstm', tm: 1, u: VICTIM, s: 's', d: 'd', n },
+      { t: 'cstm', u: VICTIM },
+    ]),
+  });
+  assert.equal(response.status, 200);
+}
+
+describe('erasures beside collectors that go on', { timeout: 240_000 }, () => {
+  it('take the visitor out of every hour, and not one event of the others', async (t) => {
+    const data = await newDataDirectory(t);
+    const server = await startServerProcess(t, {
+      data,
+      nowMs: HOUR_START_MS + 60_000,
+      changes: { collectors: 2, segmentBytes: 64 * 1024 },
+    });
+    const stream = new EventStream(t, {
+      baseUrl: () => server.baseUrl,
+      clients: 4,
+      eventsPerRequest: 5,
+      pauseMs: 5,
+      prefix: 'e',
+      resends: true,
+    });
+    const receipts: string[] = [];
+    for (let place = 0; place < 3; place += 1) {
+      await postVictim(server);
+      await stream.reach(stream.acknowledged.size + 300);
+      server.clock.set(server.clock.nowMs() + 1_000);
+      receipts.push(await ask(server));
+      await stream.reach(stream.acknowledged.size + 300);
+      server.clock.set(hourEndMs(addHours(HOUR, place)) + 60_000);
+    }
+    await stream.stop();
+    server.clock.set(hourEndMs(addHours(HOUR, 3)));
+    const names: string[] = [];
+    for (let place = 0; place < 4; place += 1)
+      names.push(...(await exportedNames(server.baseUrl, server.clock, addHours(HOUR, place))));
+    await waitUntil('all erasures are done', async () => {
+      const polled = await Promise.all(receipts.map((id) => pollReceipt(serverOf(server), id)));
+      return polled.every(({ status }) => status === 'done');
+    });
+    assert.deepEqual(await filesWith(data, VICTIM), []);
+    assertExportedOnce(stream.acknowledged, names);
+  });
+});
