@@ -201,7 +201,7 @@ export async function openServer(config: ServerConfig): Promise<Server> {
             logger,
           }),
     );
-    participants.push({ forget: () => serving.forget() });
+    participants.push({ forgetAll: () => serving.forget() });
     const erasing = closers.add(startLoops([(signal) => erasures.run(signal)]));
     const close = (): Promise<void> => {
       erasing.stop();

@@ -1,5 +1,7 @@
 /** Erasure: what a visitor left is nowhere under the data directory, and everybody else's rows are where they were. */
 import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { findCertificateFault } from '../src/catalog/erasure-certificate.ts';
 import { openDataCatalog } from '../src/catalog/data-catalog.ts';
@@ -7,7 +9,9 @@ import { ExportClient, getToken } from '../src/client/export-client.ts';
 import { addHours, formatBeijingHour, hourEndMs, hourOf, type Hour } from '../src/events/hour.ts';
 import { eraseVisitors, filesWith, untilErased } from './helpers/erase-visitors.ts';
 import { exportRows, readRejected } from './helpers/export-rows.ts';
+import { startRecentServer } from './helpers/recent-server.ts';
 import { sendEvents } from './helpers/send-events.ts';
+import { temporaryFolder } from './helpers/temporary-folder.ts';
 import { startTestServer, type TestServer } from './helpers/test-server.ts';
 import { runTidegate } from './helpers/tidegate-command.ts';
 import { waitUntil } from './helpers/wait-until.ts';
@@ -131,8 +135,8 @@ describe('erasure', () => {
   });
 
   it('is asked for and shown by the command line, with and without a server', async (t) => {
-    const server = await startTestServer(t);
-    const hour = hourOf(server.clock.nowMs());
+    const server = await startRecentServer(t);
+    const { hour } = server;
     await visit(server, VICTIM);
     await exportRows(server, hour);
     const at = ['--data', server.data, '--ai', server.project.ai] as const;
@@ -154,6 +158,42 @@ describe('erasure', () => {
     assert.equal((JSON.parse(waited.stdout) as { status: string }).status, 'done');
     const refused = await runTidegate('erase', ...at, '--visitor', ...Array.from({ length: 101 }, (_, i) => `u${i}`));
     assert.match(refused.stderr, /101 visitors are named; 1 to 100 can be/);
+  });
+
+  it('makes a backup anew without the visitor, in its place', async (t) => {
+    const server = await startRecentServer(t);
+    const { hour } = server;
+    await visit(server, VICTIM);
+    await visit(server, 'zoe');
+    await exportRows(server, hour);
+    await visit(server, VICTIM); // in the hour that is open in the backup
+    const folder = await temporaryFolder(t);
+    const backup = join(folder, 'backup');
+    const { exitCode } = await runTidegate('backup', '--data', server.data, backup);
+    assert.equal(exitCode, 0);
+    const { startedAt } = JSON.parse(await readFile(join(backup, 'backup.json'), 'utf8')) as { startedAt: string };
+    const erased = await runTidegate(
+      'erase',
+      'backup',
+      '--ai',
+      server.project.ai,
+      '--visitor',
+      VICTIM,
+      '--json',
+      backup,
+    );
+    assert.equal(erased.exitCode, 0, erased.stderr);
+    assert.equal((JSON.parse(erased.stdout) as { hours: object[] }[])[0]?.hours.length, 2);
+    assert.deepEqual(await readdir(folder), ['backup']);
+    assert.deepEqual(await filesWith(backup, VICTIM_TEXT), []);
+    assert.ok((await filesWith(backup, 'zoe')).length > 0);
+    const list = JSON.parse(await readFile(join(backup, 'backup.json'), 'utf8')) as { startedAt: string };
+    assert.equal(list.startedAt, startedAt);
+    const restored = await runTidegate('restore', backup, '--data', join(folder, 'restored'));
+    assert.equal(restored.exitCode, 0, restored.stderr);
+    const verified = await runTidegate('verify', '--data', join(folder, 'restored'));
+    assert.equal(verified.exitCode, 0, verified.stdout);
+    assert.ok((await filesWith(server.data, VICTIM_TEXT)).length > 0, 'the data directory itself is not touched');
   });
 });
 

@@ -114,7 +114,7 @@ export class SqlErasureTable implements ErasureTable {
       .selectFrom('erasure')
       .leftJoin('erasure_visitors', 'erasure_visitors.erasure_id', 'erasure.id')
       .select([...COLUMNS, 'erasure_visitors.visitors as visitorIds'])
-      .where('erasure.status', '<>', 'done')
+      .where('erasure.status', 'in', ['pending', 'erased'])
       .orderBy('erasure.requested_at_ms')
       .orderBy('erasure.id');
     if (ai !== undefined) selected = selected.where('erasure.ai', '=', ai);
@@ -123,6 +123,15 @@ export class SqlErasureTable implements ErasureTable {
       ...erasureOf(row),
       visitorIds: row.visitorIds === null ? [] : (JSON.parse(row.visitorIds) as string[]),
     }));
+  }
+
+  async countDone(): Promise<number> {
+    const row = await this.#database.reader
+      .selectFrom('erasure')
+      .select((erasure) => erasure.fn.countAll().as('count'))
+      .where('status', '=', 'done')
+      .executeTakeFirst();
+    return Number(row?.count ?? 0);
   }
 
   async update(id: string, change: Parameters<ErasureTable['update']>[1]): Promise<void> {

@@ -75,6 +75,8 @@ export interface ErasureTable {
   list(ai: string, limit: number): Promise<readonly Erasure[]>;
   /** Lists what is not done, oldest first; of one project, or of all. Those that are `erased` have no ids any more. */
   listUnfinished(ai?: string): Promise<readonly PendingErasure[]>;
+  /** Counts those that are done, of all projects. */
+  countDone(): Promise<number>;
   /** Changes how far an erasure has come. */
   update(
     id: string,

@@ -1,6 +1,7 @@
 /** Every subcommand, in the order in which `--help` and docs/configuration.md list them. */
 import { backupCommand } from './backup.ts';
 import type { Command } from './command.ts';
+import { eraseBackupCommand } from './erase-backup.ts';
 import { eraseCommand, eraseStatusCommand } from './erase.ts';
 import { exportRetryCommand } from './export-retry.ts';
 import { importCommand } from './import.ts';
@@ -20,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   verifyCommand,
   exportRetryCommand,
   eraseStatusCommand,
+  eraseBackupCommand,
   eraseCommand,
   backupCommand,
   restoreCommand,

@@ -40,7 +40,7 @@ export const eraseCommand: Command = {
     }
     if (!options.flag('wait')) return printErasure(erasure, options, print);
     if (!options.flag('json')) printErasure(erasure, options, print);
-    await finishErasure(erasure, options, signal, (done) => printErasure(done, options, print));
+    printErasure(await finishErasure(erasure, options, signal), options, print);
   },
 };
 
@@ -73,29 +73,33 @@ async function findErasures(catalog: Catalog, options: OptionValues): Promise<re
   return [erasure];
 }
 
-/** Works until the erasure is done; a stop leaves the rest to a server. */
-async function finishErasure(
-  { ai, id }: Erasure,
-  options: OptionValues,
-  signal: AbortSignal,
-  onDone: (erasure: Erasure) => void,
-): Promise<void> {
+async function finishErasure(erasure: Erasure, options: OptionValues, signal: AbortSignal): Promise<Erasure> {
   const { openWorkshop } = await import('../system.ts');
   const workshop = await openWorkshop(workshopConfigOf(options));
   try {
-    let told: string | null = null;
-    while (!signal.aborted) {
-      await workOnce(workshop, ai, id);
-      const erasure = await workshop.catalog.erasures.read(ai, id);
-      if (erasure?.status === 'done') return onDone(erasure);
-      if (erasure && erasure.error !== null && erasure.error !== told) process.stderr.write(`${erasure.error}\n`);
-      told = erasure?.error ?? null;
-      await waitFor(POLL_MS, signal);
-    }
-    throw new AppError('erasure_unfinished', `The erasure ${id} was stopped before it was done.`);
+    return await workUntilErased(workshop, erasure, signal);
   } finally {
     await workshop.close();
   }
+}
+
+/** Works until an erasure is done. What holds it up goes to standard error. @throws AppError erasure_unfinished when it is stopped */
+export async function workUntilErased(
+  workshop: Workshop,
+  { ai, id }: Pick<Erasure, 'ai' | 'id'>,
+  signal: AbortSignal,
+): Promise<Erasure> {
+  let told: string | null = null;
+  while (!signal.aborted) {
+    await workOnce(workshop, ai, id);
+    const erasure = await workshop.catalog.erasures.read(ai, id);
+    if (erasure?.status === 'done') return erasure;
+    const error = erasure?.error ?? null;
+    if (error !== null && error !== told) process.stderr.write(`${error}\n`);
+    told = error;
+    await waitFor(POLL_MS, signal);
+  }
+  throw new AppError('erasure_unfinished', `The erasure ${id} was stopped before it was done.`);
 }
 
 async function workOnce({ store, erasures, runner, catalog }: Workshop, ai: string, id: string): Promise<void> {

@@ -15,4 +15,6 @@ export type ErasureParticipant = {
   }) => Promise<void>;
   /** Called when no hour holds anything of an erasure's visitors any more, before their ids are deleted. */
   readonly forget?: (erased: { readonly ai: string; readonly visitorIds: readonly string[] }) => Promise<void>;
+  /** Called beside it, and when another process has ended an erasure: whatever of any visitor is remembered goes. */
+  readonly forgetAll?: () => Promise<void>;
 };

@@ -49,6 +49,8 @@ export class ErasureRunner {
   /** Erasures whose open hours this process has looked into. */
   readonly #lookedAhead = new Set<string>();
   #retriedAtMs = -Infinity;
+  /** How many erasures were done when this process looked last. */
+  #done: number | undefined;
 
   constructor(options: ErasureRunnerOptions) {
     this.#options = options;
@@ -74,6 +76,7 @@ export class ErasureRunner {
   /** Does what can be done now. */
   async runDue(signal?: AbortSignal): Promise<void> {
     const { catalog, store, eraser } = this.#options;
+    await this.#followOthers();
     const isRetry = performance.now() - this.#retriedAtMs >= RETRY_MS;
     if (isRetry) this.#retriedAtMs = performance.now();
     const pending: PendingErasure[] = [];
@@ -93,6 +96,15 @@ export class ErasureRunner {
     for (const erasure of pending)
       if (erasure.status === 'pending') await this.#advance(erasure, { until, faults, isRetry });
     for (const erasure of await catalog.erasures.listUnfinished()) await this.#tryFinish(erasure, until);
+  }
+
+  /** Forgets what this process remembers when another one, such as a command, has ended an erasure. */
+  async #followOthers(): Promise<void> {
+    const { catalog, participants } = this.#options;
+    const done = await catalog.erasures.countDone();
+    if (this.#done !== undefined && this.#done !== done)
+      for (const participant of participants) await participant.forgetAll?.();
+    this.#done = done;
   }
 
   /** Learns up to where an erasure goes, once. */
@@ -158,7 +170,10 @@ export class ErasureRunner {
       for (const { hour } of hours) if (!(await this.#isPublishedAnew(ai, hour))) return;
       for (const { hour } of hours) await this.#deleteLeftovers(ai, hour);
       await eraser.clearUncountedImports();
-      for (const participant of participants) await participant.forget?.({ ai, visitorIds });
+      for (const participant of participants) {
+        await participant.forget?.({ ai, visitorIds });
+        await participant.forgetAll?.();
+      }
       await catalog.erasures.forgetVisitors(id);
     }
     if (!(await catalog.erasures.wipeDeleted())) return;

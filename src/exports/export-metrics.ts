@@ -15,7 +15,7 @@ export class ExportMetrics {
     const registers = [registry];
     this.#events = new Counter({
       name: 'tidegate_ledger_events_total',
-      help: 'Events of published hours, by ledger line and outcome: received = accepted + rejected + ignored.',
+      help: 'Events of published hours, by ledger line and outcome: received = accepted + rejected + ignored + erased.',
       labelNames: ['line', 'outcome'],
       registers,
     });

@@ -20,7 +20,7 @@ CREATE TABLE erasure (
   certificate TEXT -- JSON, when done
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX erasure_of_project ON erasure (ai, requested_at_ms);
-CREATE INDEX erasure_unfinished ON erasure (status) WHERE status <> 'done';
+CREATE INDEX erasure_status ON erasure (status);
 
 -- The ids in clear text, until nothing holds them any more. A table of its own: emptied as a whole, its pages are overwritten.
 CREATE TABLE erasure_visitors (
