@@ -22,6 +22,7 @@ CREATE TABLE erasure_hour (
   rows TEXT NOT NULL, -- JSON: by data type, and rejected
   revision_before INTEGER, -- null: not published before
   hash_before TEXT,
+  is_erased INTEGER NOT NULL, -- 0: begun, and to be done again after a crash
   PRIMARY KEY (erasure_id, hour)
 ) STRICT, WITHOUT ROWID;
 
@@ -123,7 +124,7 @@ CREATE TABLE token (
 
 CREATE INDEX erasure_of_project ON erasure (ai, requested_at_ms);
 
-CREATE INDEX erasure_unfinished ON erasure (status) WHERE status <> 'done';
+CREATE INDEX erasure_status ON erasure (status);
 
 CREATE INDEX task_status ON task (status);
 
