@@ -56,7 +56,7 @@ export function runCollectorProcess(channel: CallChannel, clock: Clock): void {
           ],
         }),
       );
-      forget = serving.forget;
+      forget = () => serving.forget();
       return { host: serving.host, port: serving.port };
     },
     forget: () => forget(),

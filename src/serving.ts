@@ -86,7 +86,10 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
         handleCollect: (request, response) => collector.handle(request, response),
       }),
     );
-    const forget = (): Promise<void> => Promise.resolve(collector.forget());
+    const forget = (): Promise<void> => {
+      collector.forget();
+      return Promise.resolve();
+    };
     return { host: http.host, port: http.port, forget, close: () => closers.close() };
   } catch (error) {
     await closers.close();

@@ -6,10 +6,15 @@ import { describe, it } from 'node:test';
 import { findCertificateFault } from '../src/catalog/erasure-certificate.ts';
 import { openDataCatalog } from '../src/catalog/data-catalog.ts';
 import { ExportClient, getToken } from '../src/client/export-client.ts';
-import { addHours, formatBeijingHour, hourEndMs, hourOf, type Hour } from '../src/events/hour.ts';
-import { eraseVisitors, filesWith, untilErased } from './helpers/erase-visitors.ts';
+import { addHours, formatBeijingHour, hourEndMs, hourOf, hourStartMs, type Hour } from '../src/events/hour.ts';
+import { lockImports } from '../src/store/hour-log/import-lock.ts';
+import { ImportWriter } from '../src/store/hour-log/import-writer.ts';
+import { storeJobsInPlace } from '../src/store/hour-log/store-jobs.ts';
+import { eraseVisitors, filesWith, pollReceipt, untilErased } from './helpers/erase-visitors.ts';
+import { eventBatch } from './helpers/event-rows.ts';
 import { exportRows, readRejected } from './helpers/export-rows.ts';
 import { startRecentServer } from './helpers/recent-server.ts';
+import { flipByte, hourFiles } from './helpers/run-files.ts';
 import { sendEvents } from './helpers/send-events.ts';
 import { temporaryFolder } from './helpers/temporary-folder.ts';
 import { startTestServer, type TestServer } from './helpers/test-server.ts';
@@ -132,6 +137,50 @@ describe('erasure', () => {
     const certificate = await untilErased(server, (await eraseVisitors(server, [VICTIM])).receiptId);
     assert.deepEqual(certificate.hours, []);
     assert.equal(hourOf(Date.parse(certificate.doneAt)), hourOf(server.clock.nowMs()));
+  });
+
+  it('does all other hours when one is damaged, says which, and ends when it is mended', async (t) => {
+    const server = await startTestServer(t);
+    const hour = hourOf(server.clock.nowMs());
+    await visit(server, VICTIM);
+    await exportRows(server, hour);
+    await visit(server, VICTIM);
+    await exportRows(server, addHours(hour, 1));
+    const [run] = await hourFiles(server.data, hour, '.run');
+    const mend = await flipByte(run!, 40);
+    const { receiptId } = await eraseVisitors(server, [VICTIM]);
+    const { status } = await waitUntil('the receipt says what holds it up', async () => {
+      const receipt = await pollReceipt(server, receiptId);
+      return receipt.error?.includes(`Hour ${formatBeijingHour(hour)} (Beijing time) could not be erased`) && receipt;
+    });
+    assert.equal(status, 'pending');
+    assert.deepEqual((await exportRows(server, addHours(hour, 1))).page, []);
+    await mend();
+    await server.close();
+    const { data, clock } = server;
+    const next = await startTestServer(t, { data, clock });
+    const { hours } = await untilErased(next, receiptId);
+    assert.equal(hours.length, 2);
+    assert.deepEqual(await filesWith(data, VICTIM_TEXT), []);
+  });
+
+  it('does not end before an import that runs, and takes out what that has made of rows it read before', async (t) => {
+    const server = await startTestServer(t);
+    const hour = hourOf(server.clock.nowMs());
+    await visit(server, VICTIM);
+    await exportRows(server, hour);
+    const root = join(server.data, 'hour-log');
+    const lock = await lockImports(root);
+    const writer = await ImportWriter.begin({ root, ai: server.project.ai, jobs: storeJobsInPlace });
+    await writer.append(eventBatch(server.project.ai, [{ id: 'copy', visitor: VICTIM }]), hourStartMs(hour));
+    const { receiptId } = await eraseVisitors(server, [VICTIM]);
+    await waitUntil('the rows are gone', async () => (await exportRows(server, hour)).page.length === 0);
+    assert.equal((await pollReceipt(server, receiptId)).status, 'pending');
+    await writer.commit();
+    await lock[Symbol.asyncDispose]();
+    const { hours } = await untilErased(server, receiptId);
+    assert.equal(hours.length, 1);
+    assert.deepEqual(await filesWith(server.data, VICTIM_TEXT), []);
   });
 
   it('is asked for and shown by the command line, with and without a server', async (t) => {

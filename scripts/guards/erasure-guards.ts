@@ -41,6 +41,14 @@ export const ERASURE_GUARDS: readonly Guard[] = [
     test: { file: ERASER_TEST, name: 'leaves no byte behind' },
   },
   {
+    name: 'erasure-readers',
+    protects: 'E2: a reader whose runs were replaced reads those in their place',
+    file: 'src/store/hour-log/hour-log-reader.ts',
+    find: 'if (!isMissingRun(error) || isSameList(paths, this.runPaths(hour))) throw error;',
+    replacement: 'throw error;',
+    test: { file: ERASER_TEST, name: 'sends a reader whose files have just gone to the runs in their place' },
+  },
+  {
     name: 'erasure-counted',
     protects: 'the ledger says what was erased',
     file: 'src/store/hour-log/erase-runs.ts',

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { hourFromInteger, type Hour } from '../events/hour.ts';
+import { hourFromInteger } from '../events/hour.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import { TEST_PROJECT } from '../../test/helpers/test-server.ts';
 import type { Catalog } from './catalog.ts';
@@ -83,7 +83,7 @@ describe('SqlErasureTable', () => {
     const { id } = await erasures.create({ ai, visitorIds: ['u'], nowMs: 1 });
     await erasures.update(id, { nextHour: HOUR, failedHours: [HOUR], error: 'why' });
     const erasure = await erasures.read(ai, id);
-    assert.deepEqual([erasure?.nextHour, erasure?.failedHours, erasure?.error], [HOUR as Hour, [HOUR], 'why']);
+    assert.deepEqual([erasure?.nextHour, erasure?.failedHours, erasure?.error], [HOUR, [HOUR], 'why']);
     assert.deepEqual(erasure?.visitorHashes, [hashVisitor(secret, ai, 'u')]);
     assert.equal(await erasures.read('other', id), undefined);
     assert.deepEqual(await erasures.listUnfinished('other'), []);

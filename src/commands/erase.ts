@@ -38,9 +38,9 @@ export const eraseCommand: Command = {
     } finally {
       await catalog.close();
     }
-    if (!options.flag('wait')) return printErasure(erasure, options, print);
-    if (!options.flag('json')) printErasure(erasure, options, print);
-    printErasure(await finishErasure(erasure, options, signal), options, print);
+    const isWaiting = options.flag('wait');
+    if (!isWaiting || !options.flag('json')) printErasure(erasure, options, print);
+    if (isWaiting) printErasure(await finishErasure(erasure, options, signal), options, print);
   },
 };
 

@@ -6,6 +6,9 @@
  * erasure is asked for are looked into at once: where they hold nothing, nobody waits for them; else they are erased as soon as
  * they are sealed, before they are exported (`beforeExport`). An hour that cannot be read holds up no other; it is tried again once a minute.
  *
+ * An import or a back-fill that runs may have read rows before they were erased, and make new ones of them. So hours are looked through
+ * again when it has ended, and an erasure does not end before.
+ *
  * Everything is done twice to no effect, so it goes on after a crash, and several processes may do it at once.
  *
  * Memory: a block of a run, and the ids of the erasures that are not done.
@@ -48,6 +51,8 @@ export class ErasureRunner {
   readonly #hourErasure: HourErasure;
   /** Erasures whose open hours this process has looked into. */
   readonly #lookedAhead = new Set<string>();
+  /** Erasures for which the hours were looked through while an import ran, and which wait for its end. */
+  readonly #waitingForImport = new Set<string>();
   #retriedAtMs = -Infinity;
   /** How many erasures were done when this process looked last. */
   #done: number | undefined;
@@ -84,17 +89,26 @@ export class ErasureRunner {
       pending.push(erasure.status === 'pending' ? await this.#lookAhead(erasure) : erasure);
     if (pending.length === 0) return;
     const until = store.sealedUntil;
+    const imports = await eraser.followImports();
+    if (!imports.isRunning) this.#waitingForImport.clear();
     const faults = new Map<Hour, string>();
     for (const hour of (await eraser.hours()).filter((candidate) => candidate < until)) {
-      const due = pending.filter((erasure) => isDue(erasure, hour) && (isRetry || hour >= erasure.nextHour));
+      const due = pending.filter(
+        (erasure) =>
+          isDue(erasure, hour) && (isRetry || hour >= erasure.nextHour) && !this.#waitingForImport.has(erasure.id),
+      );
       for (const ai of new Set(due.map((erasure) => erasure.ai))) {
         if (signal?.aborted) return;
         const fault = await this.#eraseHour(ai, hour);
         if (fault !== undefined) faults.set(hour, fault);
       }
     }
-    for (const erasure of pending)
-      if (erasure.status === 'pending') await this.#advance(erasure, { until, faults, isRetry });
+    const isSettled = !imports.isRunning && JSON.stringify(await eraser.followImports()) === JSON.stringify(imports);
+    for (const erasure of pending) {
+      if (erasure.status !== 'pending') continue;
+      if (isSettled) await this.#advance(erasure, { until, faults, isRetry });
+      else if (imports.isRunning) this.#waitingForImport.add(erasure.id);
+    }
     for (const erasure of await catalog.erasures.listUnfinished()) await this.#tryFinish(erasure, until);
   }
 
@@ -162,14 +176,13 @@ export class ErasureRunner {
   }
 
   async #tryFinish(erasure: PendingErasure, until: Hour): Promise<void> {
-    const { catalog, eraser, participants } = this.#options;
+    const { catalog, participants } = this.#options;
     const { id, ai, visitorIds, lastHour, nextHour, failedHours } = erasure;
     const hours = await catalog.erasures.listHours(id);
     if (erasure.status === 'pending') {
       if (nextHour <= lastHour || lastHour >= until || failedHours.length > 0) return;
       for (const { hour } of hours) if (!(await this.#isPublishedAnew(ai, hour))) return;
       for (const { hour } of hours) await this.#deleteLeftovers(ai, hour);
-      await eraser.clearUncountedImports();
       for (const participant of participants) {
         await participant.forget?.({ ai, visitorIds });
         await participant.forgetAll?.();

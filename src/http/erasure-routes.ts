@@ -172,6 +172,7 @@ function parseVisitors(body: unknown): readonly string[] {
   }
   const ids = typeof value === 'object' && value !== null && 'visitUserId' in value ? value.visitUserId : undefined;
   if (!Array.isArray(ids)) throw new AppError('bad_request', `The body has no list visitUserId. ${wanted}`);
-  refuseVisitors(ids);
-  return ids;
+  const visitorIds: readonly unknown[] = ids;
+  refuseVisitors(visitorIds);
+  return visitorIds;
 }

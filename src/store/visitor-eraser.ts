@@ -12,6 +12,9 @@ import type { Hour } from '../events/hour.ts';
 import type { FoundVisitors } from './hour-log/erase-runs.ts';
 import type { ErasedVisitor } from './hour-log/visitor-matcher.ts';
 
+/** `isRunning`: one may be made of rows that it has read before, and will count. */
+export type ImportState = { readonly counted: readonly string[]; readonly isRunning: boolean };
+
 export interface VisitorEraser {
   /**
    * Waits for the right to rewrite hours, which one caller of all processes has, until it is disposed of.
@@ -28,6 +31,6 @@ export interface VisitorEraser {
   erase(hour: Hour, ai: string, visitors: readonly ErasedVisitor[], found: FoundVisitors): Promise<void>;
   /** Says whether an hour that is not sealed may hold records of visitors that were acknowledged before the call. */
   mayHold(hour: Hour, ai: string, visitors: readonly ErasedVisitor[]): Promise<boolean>;
-  /** Deletes what imports that never counted have left behind, unless an import runs. */
-  clearUncountedImports(): Promise<void>;
+  /** Says which imports count and whether one runs; deletes what those that never counted have left behind, unless one runs. */
+  followImports(): Promise<ImportState>;
 }

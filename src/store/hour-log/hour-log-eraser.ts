@@ -19,7 +19,7 @@ import { syncFolder, writeFileAtomic } from '../../lib/atomic-file.ts';
 import { waitFor } from '../../lib/clock.ts';
 import { tryProcessLock } from '../../lib/process-lock.ts';
 import { isSystemError } from '../../lib/system-error.ts';
-import type { VisitorEraser } from '../visitor-eraser.ts';
+import type { ImportState, VisitorEraser } from '../visitor-eraser.ts';
 import { buildCheckedJson } from './checked-json.ts';
 import type { FindVisitorsJob, FoundVisitors, RewriteRunsJob } from './erase-runs.ts';
 import type { FindInSegmentJob } from './find-in-segment.ts';
@@ -125,13 +125,16 @@ export class HourLogEraser implements VisitorEraser {
     return false;
   }
 
-  async clearUncountedImports(): Promise<void> {
-    const ids = (await listFolder(importsFolder(this.#root))).filter((name) => IMPORT_ID.test(name));
-    if (ids.every((id) => existsSync(importCommitPath(this.#root, id)))) return;
+  async followImports(): Promise<ImportState> {
+    const ids = (await listFolder(importsFolder(this.#root))).filter((name) => IMPORT_ID.test(name)).sort();
+    const counted = ids.filter((id) => existsSync(importCommitPath(this.#root, id)));
+    if (counted.length === ids.length) return { counted, isRunning: false };
     try {
       await using _lock = await lockImports(this.#root);
+      return { counted, isRunning: false };
     } catch (error) {
       if (!isSystemError(error, 'store_unavailable')) throw error;
+      return { counted, isRunning: true };
     }
   }
 
