@@ -153,6 +153,7 @@ export async function openServer(config: ServerConfig): Promise<Server> {
     const { catalog, store, runner, erasures, reader, jobs, storeRoot, packagesRoot } = workshop;
     await recoverImports(catalog, reader, clock.nowMs());
     addServerMetrics(registry, catalog);
+    addErasureMetrics(registry, catalog);
     const onTasks = (): void => runner.wake();
     const { retentionDays } = config;
     const packages = await inDataDirectory('The packages folder', packagesRoot, () =>
@@ -249,6 +250,17 @@ function addServerMetrics(registry: Registry, catalog: Catalog): void {
     registers: [registry],
     async collect() {
       for (const [status, count] of Object.entries(await catalog.tasks.countByStatus())) this.set({ status }, count);
+    },
+  });
+}
+
+function addErasureMetrics(registry: Registry, catalog: Catalog): void {
+  new Gauge({
+    name: 'tidegate_erasures_unfinished',
+    help: 'Erasures of visitors that are not done; each is, an hour and some minutes after it was asked for, or needs a person.',
+    registers: [registry],
+    async collect() {
+      this.set((await catalog.erasures.listUnfinished()).length);
     },
   });
 }

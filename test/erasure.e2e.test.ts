@@ -7,6 +7,7 @@ import { findCertificateFault } from '../src/catalog/erasure-certificate.ts';
 import { openDataCatalog } from '../src/catalog/data-catalog.ts';
 import { ExportClient, getToken } from '../src/client/export-client.ts';
 import { addHours, formatBeijingHour, hourEndMs, hourOf, hourStartMs, type Hour } from '../src/events/hour.ts';
+import type { ReceiptDocument } from '../src/http/erasure-routes.ts';
 import { lockImports } from '../src/store/hour-log/import-lock.ts';
 import { ImportWriter } from '../src/store/hour-log/import-writer.ts';
 import { storeJobsInPlace } from '../src/store/hour-log/store-jobs.ts';
@@ -186,7 +187,7 @@ describe('erasure', () => {
   it('is asked for and shown by the command line, with and without a server', async (t) => {
     const server = await startRecentServer(t);
     const { hour } = server;
-    await visit(server, VICTIM);
+    for (const visitor of [VICTIM, 'zoe-4c81', 'max-77aa']) await visit(server, visitor);
     await exportRows(server, hour);
     const at = ['--data', server.data, '--ai', server.project.ai] as const;
     const asked = await runTidegate('erase', ...at, '--visitor', VICTIM, 'another', '--json');
@@ -201,10 +202,16 @@ describe('erasure', () => {
       /2 visitors.*done at .*\n {2}\d{10} \(Beijing time\): 1 rejected.*revision 1 .* -> revision 2/,
     );
 
+    const beside = await runTidegate('erase', ...at, '--visitor', 'zoe-4c81', '--wait', '--json');
+    assert.equal(beside.exitCode, 0, beside.stderr);
+    assert.deepEqual(await filesWith(server.data, 'zoe-4c81'), []);
     await server.close();
-    const waited = await runTidegate('erase', ...at, '--visitor', 'zoe', '--wait', '--json');
-    assert.equal(waited.exitCode, 0, waited.stderr);
-    assert.equal((JSON.parse(waited.stdout) as { status: string }).status, 'done');
+    const alone = await runTidegate('erase', ...at, '--visitor', 'max-77aa', '--wait', '--json');
+    assert.equal(alone.exitCode, 0, alone.stderr);
+    const { status, certificate } = JSON.parse(alone.stdout) as ReceiptDocument;
+    assert.equal(status, 'done');
+    assert.equal(certificate?.hours[0]?.after?.revision, 4);
+    assert.deepEqual(await filesWith(server.data, 'max-77aa'), []);
     const refused = await runTidegate('erase', ...at, '--visitor', ...Array.from({ length: 101 }, (_, i) => `u${i}`));
     assert.match(refused.stderr, /101 visitors are named; 1 to 100 can be/);
   });

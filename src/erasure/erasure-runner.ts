@@ -207,9 +207,9 @@ export class ErasureRunner {
     const folder = `${ai}/${formatUtcHour(hour)}`;
     const newest = await catalog.manifests.newest(ai, hour);
     if (!newest) return;
-    // Nothing of a later revision: its export may be under way.
+    // Nothing of a later revision: its export may be under way. Packages of the 1.0 API lie in folders of the same names.
     for (let revision = 1; revision < newest.revision; revision += 1)
-      await packages.deleteUnder(`${folder}/r${revision}`);
+      for (const api of ['', 'v1/']) await packages.deleteUnder(`${folder}/${api}r${revision}`);
     for (const dataType of DATA_TYPES) {
       const names = newest.packages.filter((entry) => entry.dataType === dataType).map(({ name }) => name);
       await packages.deleteUnder(`${folder}/r${newest.revision}/${dataType}`, new Set(names));

@@ -99,10 +99,10 @@ export class VisitorMatcher {
   #findRejected(line: Buffer): readonly ErasedVisitor[] | undefined {
     const isHead = line.includes('"eventHead":'); // text within text: an id may be escaped there in many ways
     if (!isHead && this.#needles && !this.#needles.some((needle) => line.includes(needle))) return undefined;
-    const { event, eventHead } = JSON.parse(line.toString()) as {
-      readonly event?: unknown;
-      readonly eventHead?: string;
-    };
+    const rejected = parseRejected(line);
+    // What cannot be read and holds an id goes: nobody could show later whose it was.
+    if (!rejected) return [...this.#byId].find(([id]) => line.includes(id))?.[1];
+    const { event, eventHead } = rejected;
     return eventHead === undefined ? this.#findInEvent(event) : this.#findInHead(eventHead);
   }
 
@@ -124,6 +124,15 @@ export class VisitorMatcher {
       [...head.matchAll(JSON_TEXT)].map(([text]) => textOf(text)),
       (text) => this.#byId.get(text),
     );
+  }
+}
+
+/** Undefined for what is no JSON; the parser's own error would carry a piece of the event into logs. */
+function parseRejected(line: Buffer): { readonly event?: unknown; readonly eventHead?: string } | undefined {
+  try {
+    return JSON.parse(line.toString()) as { readonly event?: unknown; readonly eventHead?: string };
+  } catch {
+    return undefined;
   }
 }
 
