@@ -182,7 +182,10 @@ export class ErasureRunner {
     if (erasure.status === 'pending') {
       if (nextHour <= lastHour || lastHour >= until || failedHours.length > 0) return;
       for (const { hour } of hours) if (!(await this.#isPublishedAnew(ai, hour))) return;
-      for (const { hour } of hours) await this.#deleteLeftovers(ai, hour);
+      for (const { hour } of hours) {
+        for (const participant of participants) await participant.hourPublished?.({ ai, hour });
+        await this.#deleteLeftovers(ai, hour);
+      }
       for (const participant of participants) {
         await participant.forget?.({ ai, visitorIds });
         await participant.forgetAll?.();

@@ -29,3 +29,24 @@ export function findField(
     at += 1;
   }
 }
+
+/** Where a field lies, its quotes included. */
+export type FieldPlace = { readonly start: number; readonly end: number };
+
+/** Gives the places of all fields of a line that lies as `findField` says. */
+export function findFields(bytes: Buffer, from: number, until: number): readonly FieldPlace[] {
+  const fields: FieldPlace[] = [];
+  for (let at = from; at < until;) {
+    const field = findField(bytes, at, until, 0)!;
+    fields.push(field);
+    at = field.end + 1;
+  }
+  return fields;
+}
+
+/** Reads a field back into the text that it was made of; null where there is nothing between the commas. */
+export function readField(bytes: Buffer, { start, end }: FieldPlace): string | null {
+  if (start === end) return null;
+  if (bytes[start] !== QUOTE) return bytes.toString('utf8', start, end);
+  return bytes.toString('utf8', start + 1, end - 1).replaceAll(/\\(["\\])/g, '$1');
+}

@@ -7,10 +7,12 @@
  *
  * Memory: one block to read and one to write, and the lines of the erased activations.
  */
+import { findFields, readField } from '../../events/csv-line.ts';
+import { columnsOf } from '../../events/data-types.ts';
 import { ROW_FLAGS, type RecordKind } from '../../events/event-row.ts';
 import { ROW_ID_BYTES } from '../../events/ids.ts';
 import type { ErasedCount, ReceiptCount } from '../hour-store.ts';
-import { ledgerLineOfCode } from './record-codec.ts';
+import { decodeExtras, ledgerLineOfCode } from './record-codec.ts';
 import type { RunGroup } from './run-format.ts';
 import { readRun, RunCursor, type IndexedRun } from './run-reader.ts';
 import { RunWriter } from './run-writer.ts';
@@ -36,9 +38,21 @@ export type FoundVisitors = {
   readonly runPaths: readonly string[];
   /** Records that count for the ledger; the same record's key in a tail, or its incomplete form, is not counted again. */
   readonly counts: readonly FoundCount[];
-  /** CSV lines of the activations among them, for whoever remembers devices. */
-  readonly activations: readonly string[];
+  /** The activations among them, for whoever remembers devices. */
+  readonly activations: readonly ErasedActivation[];
 };
+
+/** By what a device may be remembered of which an activation is erased. */
+export type ErasedActivation = {
+  readonly visitor: string | null;
+  readonly idfa: string | null;
+  readonly idfv: string | null;
+  readonly imei: string | null;
+  readonly androidId: string | null;
+  readonly oaid: string | null;
+};
+
+const ACTIVATION_COLUMNS = columnsOf('ads_track_activation').map(({ name }) => name);
 
 /** A visitor has one activation a device; beyond this many, the rest is not told. */
 const MAX_ACTIVATIONS = 10_000;
@@ -47,7 +61,7 @@ const MAX_ACTIVATIONS = 10_000;
 export function findVisitors({ runPaths, ai, visitors }: FindVisitorsJob): FoundVisitors {
   const matcher = new VisitorMatcher(visitors);
   const counts = new Map<string, { erasure: number; kind: RecordKind; rows: number }>();
-  const activations: string[] = [];
+  const activations: ErasedActivation[] = [];
   const holding = new Set<string>();
   const runs = runPaths.map(readRun);
   for (const { path, group, cursor } of recordsOf(runs, ai)) {
@@ -60,12 +74,28 @@ export function findVisitors({ runPaths, ai, visitors }: FindVisitorsJob): Found
     counts.set(name, count);
     count.rows += 1;
     if (group.kind === 'ads_track_activation' && activations.length < MAX_ACTIVATIONS)
-      activations.push(cursor.block.toString('utf8', cursor.lineStart, cursor.extrasStart));
+      activations.push(activationOf(cursor));
   }
   if (holding.size > 0)
     for (const { path, index } of runs)
       if (index.groups.some((group) => group.ai === ai && group.part === 'incomplete')) holding.add(path);
   return { runPaths: runPaths.filter((path) => holding.has(path)), counts: [...counts.values()], activations };
+}
+
+function activationOf({ block, lineStart, extrasStart, recordEnd }: RunCursor): ErasedActivation {
+  const fields = findFields(block, lineStart, extrasStart);
+  const read = (column: string): string | null => {
+    const place = fields[ACTIVATION_COLUMNS.indexOf(column)];
+    return place === undefined ? null : readField(block, place);
+  };
+  return {
+    visitor: read('visitUserId'),
+    idfa: read('idfa'),
+    idfv: read('uuid'),
+    imei: read('imei'),
+    androidId: read('androidId'),
+    oaid: decodeExtras(block.subarray(extrasStart, recordEnd)).oaid ?? null,
+  };
 }
 
 /** Writes each of these runs anew, under another name. Durable when it returns. @throws AppError store_corrupt */

@@ -6,9 +6,10 @@ import { ROW_FLAGS } from '../../events/event-row.ts';
 import { addHours, hourOf, HOUR_MS, type Hour } from '../../events/hour.ts';
 import { mapEvents, type Mapper } from '../../events/map-events.ts';
 import { PageDomains } from '../../events/page-domains.ts';
+import { visitorKeyOf } from '../../events/visitor-key.ts';
 import { UserAgents } from '../../events/user-agent.ts';
 import { waitFor } from '../../lib/clock.ts';
-import { eventBatch, HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
+import { eventBatch, eventRow, HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
 import { filesWith } from '../../../test/helpers/erase-visitors.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
@@ -158,6 +159,35 @@ describe('HourLogEraser', () => {
       .counts(HOUR, AI)
       .erased?.reduce((sum, { events, rows }) => [sum[0]! + events, sum[1]! + rows], [0, 0]);
     assert.deepEqual(sums, [taken, 0]);
+  });
+
+  it('takes rows that show no visitor by the one that is kept beside them, as tags are', async (t) => {
+    const log = await openLog(t);
+    const long = 'w'.repeat(70);
+    const rows = ['gone', 'else', visitorKeyOf(long)].map((u) => ({
+      ...eventRow({ kind: 'action_tag', visitor: '', session: '', id: u }),
+      flags: 0,
+      extras: { u },
+    }));
+    const receipts = [{ line: 'action_tag', received: 0, ignored: 0, rows: 3 }] as const;
+    await log.store.append({ ai: AI, rows, receipts, rejections: [] });
+    await endHour(log);
+    assert.deepEqual(await erase(log, ['gone', long]), { action_tag: 2 });
+    assert.deepEqual(log.reader.counts(HOUR, AI).erased, [{ ai: AI, line: 'action_tag', events: 0, rows: 2 }]);
+  });
+
+  it('tells by what the devices of erased activations may be remembered', async (t) => {
+    const log = await openLog(t);
+    const device = { imei: '860000', adrid: 'an"d,1', oaid: 'o-1', ui: 'f-1', iv: 'v-1' };
+    await collect(log, [
+      { t: 'activate', tm: 1, u: 'gone', ...device },
+      { t: 'activate', tm: 1, u: 'else', imei: '870000' },
+    ]);
+    await endHour(log);
+    const visitors = [{ visitor: 'gone', untilMs: UNTIL_MS, erasure: 0 }];
+    const { activations } = await log.eraser.find(HOUR, AI, visitors);
+    const ids = { visitor: 'gone', idfa: 'f-1', idfv: 'v-1', imei: '860000', androidId: 'an"d,1', oaid: 'o-1' };
+    assert.deepEqual(activations, [ids]);
   });
 
   it('takes numbers that SDKs sent for ids', async (t) => {
