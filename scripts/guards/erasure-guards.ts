@@ -49,6 +49,17 @@ export const ERASURE_GUARDS: readonly Guard[] = [
     test: { file: ERASER_TEST, name: 'sends a reader whose files have just gone to the runs in their place' },
   },
   {
+    name: 'erasure-beside-backup',
+    protects: 'C1: a list of runs in a backup names runs that are in it',
+    file: 'src/backup/hour-log-copy.ts',
+    find: 'if (ready && !isSame(readReady(root, hour), ready))',
+    replacement: 'if (ready && !isSame(ready, ready))',
+    test: {
+      file: 'src/backup/hour-log-copy.test.ts',
+      name: 'copies an hour or an import again from which an erasure takes something meanwhile',
+    },
+  },
+  {
     name: 'erasure-counted',
     protects: 'the ledger says what was erased',
     file: 'src/store/hour-log/erase-runs.ts',

@@ -13,9 +13,7 @@ import { eventBatch, eventRow, HOUR_START_MS } from '../../../test/helpers/event
 import { filesWith } from '../../../test/helpers/erase-visitors.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
-import { findVisitors, rewriteRuns } from './erase-runs.ts';
-import { findInSegment } from './find-in-segment.ts';
-import { HourLogEraser, type EraseJobs } from './hour-log-eraser.ts';
+import { eraseJobsInPlace, HourLogEraser } from './hour-log-eraser.ts';
 import { HourLogReader } from './hour-log-reader.ts';
 import { HourLog } from './hour-log.ts';
 import { ImportWriter } from './import-writer.ts';
@@ -25,12 +23,6 @@ import { storeJobsInPlace } from './store-jobs.ts';
 const AI = '0123456789abcdef';
 const HOUR = hourOf(HOUR_START_MS);
 const UNTIL_MS = HOUR_START_MS + 2 * HOUR_MS;
-
-const jobs: EraseJobs = {
-  findVisitors: (job) => Promise.try(() => findVisitors(job)),
-  rewriteRuns: (job) => Promise.try(() => rewriteRuns(job)),
-  findInSegment: (job) => Promise.try(() => findInSegment(job)),
-};
 
 type Log = {
   readonly root: string;
@@ -45,7 +37,13 @@ async function openLog(t: TestContext): Promise<Log> {
   const clock = new FakeClock(HOUR_START_MS + 5);
   const store = await HourLog.open({ root, clock, jobs: storeJobsInPlace });
   t.after(() => store.close());
-  return { root, clock, store, reader: new HourLogReader(root), eraser: new HourLogEraser({ root, jobs }) };
+  return {
+    root,
+    clock,
+    store,
+    reader: new HourLogReader(root),
+    eraser: new HourLogEraser({ root, jobs: eraseJobsInPlace }),
+  };
 }
 
 /** Stores wire events as the collector does. */

@@ -21,8 +21,14 @@ import { tryProcessLock } from '../../lib/process-lock.ts';
 import { isSystemError } from '../../lib/system-error.ts';
 import type { ImportState, VisitorEraser } from '../visitor-eraser.ts';
 import { buildCheckedJson } from './checked-json.ts';
-import type { FindVisitorsJob, FoundVisitors, RewriteRunsJob } from './erase-runs.ts';
-import type { FindInSegmentJob } from './find-in-segment.ts';
+import {
+  findVisitors,
+  rewriteRuns,
+  type FindVisitorsJob,
+  type FoundVisitors,
+  type RewriteRunsJob,
+} from './erase-runs.ts';
+import { findInSegment, type FindInSegmentJob } from './find-in-segment.ts';
 import { HourLogReader, readReady, type ImportCommit, type ReadyHour } from './hour-log-reader.ts';
 import { lockImports } from './import-lock.ts';
 import {
@@ -46,6 +52,13 @@ export interface EraseJobs {
   rewriteRuns(job: RewriteRunsJob): Promise<void>;
   findInSegment(job: FindInSegmentJob): Promise<boolean>;
 }
+
+/** Runs the jobs in the calling thread. */
+export const eraseJobsInPlace: EraseJobs = {
+  findVisitors: (job) => Promise.try(() => findVisitors(job)),
+  rewriteRuns: (job) => Promise.try(() => rewriteRuns(job)),
+  findInSegment: (job) => Promise.try(() => findInSegment(job)),
+};
 
 const LOCK = 'rewrite';
 const LOCK_WAIT_MS = 30_000;
