@@ -1,5 +1,6 @@
 /** Erasure by a server that is killed half way, or that goes on taking events in several processes: nothing is left, nothing is lost. */
 import assert from 'node:assert/strict';
+import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { addHours, hourEndMs, hourOf, HOUR_MS } from '../src/events/hour.ts';
 import { eraseVisitors, filesWith, pollReceipt, untilErased } from './helpers/erase-visitors.ts';
@@ -7,6 +8,8 @@ import { HOUR_START_MS } from './helpers/event-rows.ts';
 import { assertExportedOnce, EventStream, exportedNames, postNames } from './helpers/event-stream.ts';
 import { NO_TRACE } from './helpers/machine-faults.ts';
 import { newDataDirectory, startServerProcess, type ServerProcess } from './helpers/server-process.ts';
+import { hourFiles } from './helpers/run-files.ts';
+import { findPackages } from './helpers/stored-packages.ts';
 import { TEST_PROJECT } from './helpers/test-server.ts';
 import { runTidegate } from './helpers/tidegate-command.ts';
 import { waitUntil } from './helpers/wait-until.ts';
@@ -14,61 +17,110 @@ import { waitUntil } from './helpers/wait-until.ts';
 const HOUR = hourOf(HOUR_START_MS);
 const VICTIM = 'victim-7f3a';
 
-/** Where the server dies: at which calls of a kind, counted from its start. Each is a server of its own. */
-const CRASH_POINTS: readonly { readonly name: string; readonly call: string; readonly counts: readonly number[] }[] = [
-  { name: 'before a rewritten run, a list of runs or a package gets its name', call: 'rename', counts: [1, 2, 3, 4] },
-  { name: 'before an old run or the lock is deleted', call: 'unlink', counts: [2, 3, 4, 5] },
-  { name: 'before an old package is deleted', call: 'rmdir', counts: [1, 3] },
-  { name: 'in a sync of a run, a folder or the catalog', call: 'fsync', counts: [6, 10, 14] },
-  { name: 'in a sync of the catalog', call: 'fdatasync', counts: [2, 5, 8, 11] },
+/** The files of the data directory that an erasure changes. */
+type ErasedFiles = { readonly data: string; readonly run: string; readonly packageFile: string };
+
+/** Where the server dies: at the n-th call of a kind, of one thread, on one file. Each n is a server of its own. */
+type CrashPoint = {
+  readonly name: string;
+  readonly call: string;
+  readonly path: (files: ErasedFiles) => string;
+  readonly counts?: readonly number[];
+};
+
+const CRASH_POINTS: readonly CrashPoint[] = [
+  {
+    name: 'before the lock has its name',
+    call: 'link',
+    path: ({ data }) => join(data, 'hour-log/rewrite-1'),
+  },
+  {
+    name: 'before an old package is deleted',
+    call: 'unlink,unlinkat',
+    path: ({ packageFile }) => packageFile,
+  },
+  {
+    name: 'when a rewritten run has its name, and no list names it',
+    call: 'fsync',
+    path: ({ run }) => dirname(run),
+    counts: [1, 2],
+  },
+  {
+    name: 'before an old run is deleted',
+    call: 'unlink,unlinkat',
+    path: ({ run }) => run,
+  },
+  {
+    name: 'before the lock is deleted',
+    call: 'unlink,unlinkat',
+    path: ({ data }) => join(data, 'hour-log/rewrite-1'),
+  },
+  {
+    name: "before the catalog's log, which holds the ids, is cut",
+    call: 'ftruncate',
+    path: ({ data }) => join(data, 'catalog.sqlite-wal'),
+  },
+  {
+    name: 'in the writes of the catalog',
+    call: 'pwrite64',
+    path: ({ data }) => join(data, 'catalog.sqlite-wal'),
+    counts: [8, 16, 24, 32, 40],
+  },
 ];
 
 describe('a server that dies while it erases', { skip: NO_TRACE, timeout: 600_000 }, () => {
-  for (const { name, call, counts } of CRASH_POINTS) {
-    it(`${name}: the next one goes on, and leaves nothing of the visitor and all of the others`, async (t) => {
+  for (const point of CRASH_POINTS) {
+    it(`${point.name}: the next one goes on, and leaves nothing of the visitor and all of the others`, async (t) => {
       let deaths = 0;
-      for (const count of counts) deaths += Number(await dieAndGoOn(t, call, count));
+      for (const count of point.counts ?? [1]) deaths += Number(await dieAndGoOn(t, point, count));
       assert.ok(deaths > 0, 'no server died between the request and its end');
     });
   }
 });
 
 /** Says whether the server died while it was erasing, and not before or never. */
-async function dieAndGoOn(t: TestContext, call: string, count: number): Promise<boolean> {
+async function dieAndGoOn(t: TestContext, { name, call, path }: CrashPoint, count: number): Promise<boolean> {
   const data = await newDataDirectory(t);
   const changes = { segmentBytes: 4 * 1024, collectors: 1 };
   const nowMs = HOUR_START_MS + HOUR_MS + 60_000;
   const names = Array.from({ length: 120 }, (_, place) => `other-${place}`);
   const first = await startServerProcess(t, { data, nowMs: HOUR_START_MS + 60_000, changes });
   for (let from = 0; from < names.length; from += 20) {
-    assert.ok(await postNames(first.baseUrl, names.slice(from, from + 20)));
     await postVictim(first);
+    assert.ok(await postNames(first.baseUrl, names.slice(from, from + 20)));
   }
   first.clock.set(nowMs);
   await exportedNames(first.baseUrl, first.clock, HOUR);
   await postVictim(first); // in the hour that is open now
   await first.kill('SIGTERM');
 
-  const filter = ['-e', `trace=${call}`, '-e', `inject=${call}:signal=SIGKILL:when=${count}`];
+  const [run] = await hourFiles(data, HOUR, '.run');
+  const [key] = [...(await findPackages(data)).keys()];
+  const file = path({ data, run: run!, packageFile: join(data, 'packages', key!) });
+  const filter = ['-P', file, '-e', `trace=${call}`, '-e', `inject=${call}:signal=SIGKILL:when=${count}`];
   const under = ['strace', '-f', '--seccomp-bpf', '-qqq', '-o', '/dev/null', ...filter] as const;
   const doomed = await startServerProcess(t, { data, nowMs, changes, under: [...under] }).catch(() => undefined);
   const asked = doomed && (await ask(doomed).catch(() => undefined));
   let hasDied = false;
   if (doomed) {
     doomed.clock.set(hourEndMs(addHours(HOUR, 1)));
-    void doomed.ended.then(() => (hasDied = asked !== undefined));
-    const done = asked && untilErased(serverOf(doomed), asked).catch(() => undefined);
-    await Promise.race([doomed.ended, done]);
-    const isOver = hasDied;
+    const end = doomed.ended.then(() => true);
+    // A poll fails a moment before the death is known.
+    const done =
+      asked &&
+      untilErased(serverOf(doomed), asked).then(
+        () => false,
+        () => end,
+      );
+    hasDied = (await (done ?? end)) && asked !== undefined;
     await doomed.kill('SIGKILL');
-    hasDied = isOver;
   }
 
   const last = await startServerProcess(t, { data, nowMs: hourEndMs(addHours(HOUR, 1)), changes });
   await untilErased(serverOf(last), asked ?? (await ask(last)));
-  assert.deepEqual(await filesWith(data, VICTIM), [], `${call} ${count}`);
+  assert.deepEqual(await filesWith(data, VICTIM), [], `${name} ${count}`);
   const exported = await exportedNames(last.baseUrl, last.clock, HOUR);
-  assert.deepEqual(exported.toSorted(), names.toSorted(), `${call} ${count}`);
+  assert.deepEqual(exported.toSorted(), names.toSorted(), `${name} ${count}`);
   assert.deepEqual(await exportedNames(last.baseUrl, last.clock, addHours(HOUR, 1)), []);
   await last.kill('SIGTERM');
   const { exitCode, stdout } = await runTidegate('verify', '--data', data);
