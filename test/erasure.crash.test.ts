@@ -69,12 +69,14 @@ async function dieAndGoOn(t: TestContext, { name, call, path }: CrashPoint, coun
   const [run] = await hourFiles(data, HOUR, '.run');
   const [key] = [...(await findPackages(data)).keys()];
   const file = path?.({ data, run: run!, packageFile: join(data, 'packages', key!) });
+  // With a path: at whichever call on it, since strace counts the thread's other calls too.
+  const when = file === undefined ? String(count) : '1+';
   const filter = [
     ...(file === undefined ? [] : ['-P', file]),
     '-e',
     `trace=${call}`,
     '-e',
-    `inject=${call}:signal=SIGKILL:when=${count}`,
+    `inject=${call}:signal=SIGKILL:when=${when}`,
   ];
   const under = ['strace', '-f', '--seccomp-bpf', '-qqq', '-o', '/dev/null', ...filter] as const;
   const doomed = await startServerProcess(t, { data, nowMs, changes, under: [...under] }).catch(() => undefined);
