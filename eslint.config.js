@@ -31,6 +31,7 @@ const LAYERS = {
     'ads',
   ],
   backup: ['lib', 'errors', 'events', 'store', 'catalog', 'ads'],
+  erasure: ['lib', 'errors', 'config', 'observability', 'events', 'store', 'catalog', 'packages', 'exports'],
   demo: ['events'],
   client: ['lib', 'errors', 'events'],
   http: [
@@ -63,6 +64,7 @@ const LAYERS = {
     'collector',
     'exports',
     'imports',
+    'erasure',
     'backup',
     'client',
     'system',

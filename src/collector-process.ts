@@ -36,6 +36,7 @@ export function runCollectorProcess(channel: CallChannel, clock: Clock): void {
   const closers = new Closers();
   const registry = new Registry();
   let schedulerFault: string | undefined;
+  let forget = (): Promise<void> => Promise.resolve();
   const calls: ProcessCalls = new ProcessCalls(channel, {
     start: async (config: CollectorProcessConfig) => {
       const logger = openLogger(config.logLevel);
@@ -62,8 +63,10 @@ export function runCollectorProcess(channel: CallChannel, clock: Clock): void {
           ],
         }),
       );
+      forget = () => serving.forget();
       return { host: serving.host, port: serving.port };
     },
+    forget: () => forget(),
     schedulerFault: (fault: string | null) => {
       schedulerFault = fault ?? undefined;
     },

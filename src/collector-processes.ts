@@ -15,6 +15,7 @@ import { ConfigurationError } from './errors/app-error.ts';
 import type { CallTurns } from './http/call-limit.ts';
 import { waitFor } from './lib/clock.ts';
 import { ProcessCalls } from './lib/process-calls.ts';
+import type { Serving } from './serving.ts';
 import type { StoreJobs } from './store/hour-log/store-jobs.ts';
 
 export type CollectorProcessesOptions = {
@@ -28,8 +29,6 @@ export type CollectorProcessesOptions = {
   readonly schedulerFault: () => string | undefined;
   readonly logger: Logger;
 };
-
-export type CollectorProcesses = { readonly host: string; readonly port: number; close(): Promise<void> };
 
 type Address = { readonly host: string; readonly port: number };
 
@@ -45,13 +44,15 @@ type Running = {
 const RESTART_PAUSE_MS = 1_000;
 const FAULT_EVERY_MS = 1_000;
 const METRICS_TIMEOUT_MS = 2_000;
+/** One that hangs for longer does it when it goes on. */
+const FORGET_TIMEOUT_MS = 2_000;
 /** Longer than the HTTP server's own limit for running answers; a process that does not end by then is killed. */
 const STOP_TIMEOUT_MS = 25_000;
 /** What a process has to exit in when it is told to, or killed. */
 const END_TIMEOUT_MS = 1_000;
 
 /** Starts the processes; requests are taken when this returns. @throws ConfigurationError with the message of the first that failed */
-export async function openCollectorProcesses(options: CollectorProcessesOptions): Promise<CollectorProcesses> {
+export async function openCollectorProcesses(options: CollectorProcessesOptions): Promise<Serving> {
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({ exec: fileURLToPath(options.entry), args: [], serialization: 'json' });
   const running = new Set<Running>();
@@ -92,7 +93,11 @@ export async function openCollectorProcesses(options: CollectorProcessesOptions)
     const config = { ...options.config, listen: await choosePort(options.config.listen) };
     const started = await Promise.all(Array.from({ length: options.count }, () => start(config)));
     for (const { process } of started) void keep(process, config);
-    return { ...started[0]!.address, close };
+    const forget = async (): Promise<void> => {
+      const asked = [...running].map(({ calls }) => calls.call('forget', null).catch(() => undefined));
+      await within(FORGET_TIMEOUT_MS, Promise.all(asked));
+    };
+    return { ...started[0]!.address, forget, close };
   } catch (error) {
     await close();
     throw new ConfigurationError([error instanceof Error ? error.message : String(error)]);

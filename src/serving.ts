@@ -62,10 +62,16 @@ export type ServingOptions = {
   readonly readinessChecks: readonly ReadinessCheck[];
 };
 
+export type Serving = {
+  readonly host: string;
+  readonly port: number;
+  /** Forgets what is remembered of visitors. */
+  forget(): Promise<void>;
+  close(): Promise<void>;
+};
+
 /** Serves; requests are taken when this returns. @throws ConfigurationError when it cannot listen */
-export async function openServing(
-  options: ServingOptions,
-): Promise<{ host: string; port: number; close(): Promise<void> }> {
+export async function openServing(options: ServingOptions): Promise<Serving> {
   const { config, catalog, store, clock, logger } = options;
   const { retentionDays, packageBytes, callsPerSecond: callLimit, trustedProxies, ingestShares = 1 } = config;
   const ingestLimitBytes = config.ingestLimitBytesPerSecond;
@@ -123,7 +129,11 @@ export async function openServing(
         handleCollect: (request, response) => links.handle(request, response) || collector.handle(request, response),
       }),
     );
-    return { host: http.host, port: http.port, close: () => closers.close() };
+    const forget = (): Promise<void> => {
+      collector.forget();
+      return Promise.resolve();
+    };
+    return { host: http.host, port: http.port, forget, close: () => closers.close() };
   } catch (error) {
     await closers.close();
     throw error;

@@ -9,14 +9,18 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { forgetDevices } from './ads/activations.ts';
 import { ClickIndex, CLICK_INDEX_FILE } from './ads/click-index.ts';
+import { DeviceKeys } from './ads/device-keys.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import { openDataCatalog } from './catalog/data-catalog.ts';
 import type { ExportHourJob, ExportJobResult, ExportJobs, LegacyJobs } from './exports/export-jobs.ts';
 import { ExportMetrics } from './exports/export-metrics.ts';
 import { openGzipCodec, type GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
+import { HourGate } from './exports/hour-gate.ts';
 import { HourScheduler } from './exports/hour-scheduler.ts';
 import { LegacyRunner } from './exports/legacy/legacy-runner.ts';
+import { removeLegacyHour } from './exports/legacy/remove-legacy-hour.ts';
 import { RetentionSweep } from './exports/retention-sweep.ts';
 import { TaskRunner, type TaskRunnerOptions } from './exports/task-runner.ts';
 import { CallLimit } from './http/call-limit.ts';
@@ -26,6 +30,8 @@ import { HOUR_MS, hourOf } from './events/hour.ts';
 import { inDataDirectory } from './errors/data-directory.ts';
 import { Closers } from './lib/closers.ts';
 import type { Clock } from './lib/clock.ts';
+import type { ErasureParticipant } from './erasure/erasure-participant.ts';
+import { ErasureRunner } from './erasure/erasure-runner.ts';
 import { openCollectorProcesses } from './collector-processes.ts';
 import { openWorkerPool, type WorkerPool } from './lib/worker-pool.ts';
 import { openServing, type ServingConfig } from './serving.ts';
@@ -33,6 +39,7 @@ import { LocalPackageStore } from './packages/local-package-store.ts';
 import { HourLogReader } from './store/hour-log/hour-log-reader.ts';
 import { HourLog } from './store/hour-log/hour-log.ts';
 import type { CompletedRuns } from './store/hour-log/complete-runs.ts';
+import { HourLogEraser, type EraseJobs } from './store/hour-log/hour-log-eraser.ts';
 import type { LinkedRuns } from './store/hour-log/link-server-events.ts';
 import type { StoreJobs } from './store/hour-log/store-jobs.ts';
 
@@ -69,6 +76,10 @@ export type Workshop = {
   readonly reader: HourLogReader;
   readonly jobs: StoreJobs & TagJobs;
   readonly runner: TaskRunner;
+  readonly erasures: ErasureRunner;
+  readonly packages: LocalPackageStore;
+  readonly clickIndex: ClickIndex;
+  readonly clickIndexPath: string;
   readonly storeRoot: string;
   readonly packagesRoot: string;
   close(): Promise<void>;
@@ -80,7 +91,7 @@ export type Server = { readonly host: string; readonly port: number; close(): Pr
 /** Opens what imports and exports need; whoever counts exports gives its callbacks. */
 export async function openWorkshop(
   config: WorkshopConfig,
-  callbacks: Pick<TaskRunnerOptions, 'onPublished' | 'onFailed'> = {},
+  options: Pick<TaskRunnerOptions, 'onPublished' | 'onFailed'> & Pick<ErasureParticipant, 'forgetAll'> = {},
 ): Promise<Workshop> {
   const { data, clock, logger } = config;
   const closers = new Closers();
@@ -106,8 +117,35 @@ export async function openWorkshop(
         }),
       ),
     );
+    const packages = await inDataDirectory('The packages folder', packagesRoot, () =>
+      LocalPackageStore.open(packagesRoot),
+    );
+    const clickIndexPath = join(data, CLICK_INDEX_FILE);
+    const clickIndex = closers.add(new ClickIndex({ path: clickIndexPath, syncs }));
+    const keys = new DeviceKeys(catalog.serverKeys.linkKey);
+    const eraseDevices: ErasureParticipant = {
+      eraseHour: async ({ ai, activations }) => {
+        if (existsSync(clickIndexPath)) await forgetDevices({ index: clickIndex, keys }, ai, activations);
+      },
+    };
+    const eraseLegacy: ErasureParticipant = {
+      hourPublished: ({ ai, hour }) => removeLegacyHour({ catalog, packages, ai, hour, nowMs: clock.nowMs() }),
+    };
+    const gate = new HourGate();
+    const erasures = new ErasureRunner({
+      catalog,
+      store,
+      eraser: new HourLogEraser({ root: storeRoot, jobs: eraseJobs(pool) }),
+      packages,
+      gate,
+      clock,
+      logger,
+      participants: [eraseDevices, eraseLegacy, { forgetAll: () => options.forgetAll?.() ?? Promise.resolve() }],
+    });
     const runner = new TaskRunner({
       catalog,
+      gate,
+      beforeExport: (ai, hour) => erasures.beforeExport(ai, hour),
       store,
       jobs,
       clock,
@@ -117,10 +155,24 @@ export async function openWorkshop(
       maxAttempts: config.exportAttempts,
       leaseMs: config.exportLeaseMs,
       concurrency: threads,
-      ...callbacks,
+      onPublished: options.onPublished,
+      onFailed: options.onFailed,
     });
     const reader = new HourLogReader(storeRoot);
-    return { catalog, store, reader, jobs, runner, storeRoot, packagesRoot, close: () => closers.close() };
+    return {
+      catalog,
+      store,
+      reader,
+      jobs,
+      runner,
+      erasures,
+      packages,
+      clickIndex,
+      clickIndexPath,
+      storeRoot,
+      packagesRoot,
+      close: () => closers.close(),
+    };
   } catch (error) {
     await closers.close();
     throw error;
@@ -134,25 +186,24 @@ export async function openServer(config: ServerConfig): Promise<Server> {
   try {
     const registry = new Registry();
     const exportMetrics = new ExportMetrics(registry);
+    let forgetAll = (): Promise<void> => Promise.resolve();
     const workshop = closers.add(
       await openWorkshop(config, {
         onPublished: (manifest) => exportMetrics.countPublished(manifest),
         onFailed: (code) => exportMetrics.countFailed(code),
+        forgetAll: () => forgetAll(),
       }),
     );
-    const { catalog, store, runner, reader, jobs, storeRoot, packagesRoot } = workshop;
+    const { catalog, store, runner, erasures, reader, jobs, packages, storeRoot, packagesRoot } = workshop;
+    const { clickIndex, clickIndexPath } = workshop;
     await recoverImports(catalog, reader, clock.nowMs());
     addServerMetrics(registry, catalog);
+    addErasureMetrics(registry, catalog);
     const onTasks = (): void => runner.wake();
     const { retentionDays } = config;
-    const clickIndexPath = join(data, CLICK_INDEX_FILE);
-    const clickIndex = closers.add(new ClickIndex({ path: clickIndexPath, syncs }));
     const clicks = {
       deleteBefore: (ms: number) => (existsSync(clickIndexPath) ? clickIndex.deleteBefore(ms) : undefined),
     };
-    const packages = await inDataDirectory('The packages folder', packagesRoot, () =>
-      LocalPackageStore.open(packagesRoot),
-    );
     const doubtMs = config.retentionDoubtMs ?? HOUR_MS;
     const monotonicMs = (): number => performance.now();
     const sweep = new RetentionSweep({
@@ -170,7 +221,9 @@ export async function openServer(config: ServerConfig): Promise<Server> {
     const legacyRunner = new LegacyRunner({
       catalog,
       packages,
-      jobs: legacyJobs(closers.add(openWorkerPool({ file: neighbourFile('worker'), threads: 1 }))),
+      jobs: legacyJobs(
+        closers.add(openWorkerPool({ file: neighbourFile('worker'), threads: 1, data: { gzip: config.gzip } })),
+      ),
       clock,
       logger,
       job: { packagesRoot, gzip: config.gzip },
@@ -228,7 +281,10 @@ export async function openServer(config: ServerConfig): Promise<Server> {
             logger,
           }),
     );
+    forgetAll = () => serving.forget();
+    const erasing = closers.add(startLoops([(signal) => erasures.run(signal)]));
     const close = (): Promise<void> => {
+      erasing.stop();
       loops.stop(); // now, so that exports and requests end side by side
       return closers.close();
     };
@@ -283,6 +339,17 @@ function addServerMetrics(registry: Registry, catalog: Catalog): void {
   });
 }
 
+function addErasureMetrics(registry: Registry, catalog: Catalog): void {
+  new Gauge({
+    name: 'tidegate_erasures_unfinished',
+    help: 'Erasures of visitors that are not done; each is, an hour and some minutes after it was asked for, or needs a person.',
+    registers: [registry],
+    async collect() {
+      this.set((await catalog.erasures.listUnfinished()).length);
+    },
+  });
+}
+
 /** Runs loops until stopped. A loop ends only by its signal. */
 function startLoops(loops: readonly ((signal: AbortSignal) => Promise<void>)[]): {
   stop(): void;
@@ -317,6 +384,16 @@ function legacyJobs(pool: WorkerPool): LegacyJobs {
   return {
     makeLegacyHour: (job, signal) =>
       pool.run('makeLegacyHour', job, signal) as ReturnType<LegacyJobs['makeLegacyHour']>,
+  };
+}
+
+function eraseJobs(pool: WorkerPool): EraseJobs {
+  return {
+    findVisitors: (job) => pool.run('findVisitors', job) as ReturnType<EraseJobs['findVisitors']>,
+    rewriteRuns: async (job) => {
+      await pool.run('rewriteRuns', job);
+    },
+    findInSegment: (job) => pool.run('findInSegment', job) as Promise<boolean>,
   };
 }
 

@@ -11,6 +11,8 @@ import { tagHour as tag } from './imports/tag-hour.ts';
 import { useCrc32 } from './lib/crc32.ts';
 import { sendingCodes } from './lib/thread-errors.ts';
 import { completeRuns as complete } from './store/hour-log/complete-runs.ts';
+import { findVisitors as find, rewriteRuns as rewrite } from './store/hour-log/erase-runs.ts';
+import { findInSegment as findInOne } from './store/hour-log/find-in-segment.ts';
 import { linkServerEvents as link } from './store/hour-log/link-server-events.ts';
 import { sortSegment as sort } from './store/hour-log/sort-segment.ts';
 
@@ -28,3 +30,6 @@ export const linkServerEvents = sendingCodes(link);
 export const exportHour = sendingCodes((job: ExportHourJob) => exportJobs.exportHour(job));
 export const makeLegacyHour = sendingCodes((job: LegacyHourJob) => exportJobs.makeLegacyHour(job));
 export const tagHour = sendingCodes(tag);
+export const findVisitors = sendingCodes(find);
+export const rewriteRuns = sendingCodes(rewrite);
+export const findInSegment = sendingCodes(findInOne);

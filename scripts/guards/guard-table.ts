@@ -2,6 +2,7 @@
 import { ACCESS_GUARDS } from './access-guards.ts';
 import { ADS_GUARDS } from './ads-guards.ts';
 import { ARRIVAL_GUARDS } from './arrival-guards.ts';
+import { ERASURE_GUARDS } from './erasure-guards.ts';
 import { EXPORT_GUARDS } from './export-guards.ts';
 import type { Guard } from './guard.ts';
 import { HOUR_GUARDS } from './hour-guards.ts';
@@ -24,4 +25,5 @@ export const GUARDS: readonly Guard[] = [
   ...SETTINGS_GUARDS,
   ...RULE_GUARDS,
   ...ADS_GUARDS,
+  ...ERASURE_GUARDS,
 ];

@@ -212,9 +212,9 @@ export const HOUR_GUARDS: readonly Guard[] = [
   {
     name: 'import-lock',
     protects: 'one import runs on a data directory at a time',
-    file: 'src/store/hour-log/import-lock.ts',
-    find: 'if (isRunning(owner)) {',
-    replacement: 'if (owner === OWNER) {',
+    file: 'src/lib/process-lock.ts',
+    find: 'return !isZombie(pid);',
+    replacement: 'return false;',
     test: {
       file: 'src/store/hour-log/import-writer.test.ts',
       name: 'keeps a second import out while the process of the first lives',
@@ -224,8 +224,8 @@ export const HOUR_GUARDS: readonly Guard[] = [
     name: 'imports-that-count',
     protects: 'only imports that never counted are cleared away',
     file: 'src/store/hour-log/import-lock.ts',
-    find: 'if (IMPORT_ID.test(id) && !existsSync(importCommitPath(root, id))) {',
-    replacement: 'if (IMPORT_ID.test(id)) {',
+    find: 'if (IMPORT_ID.test(id) && !existsSync(importCommitPath(root, id)))',
+    replacement: 'if (IMPORT_ID.test(id))',
     test: { file: 'src/store/hour-log/import-writer.test.ts', name: 'deletes what an import left that never counted' },
   },
   {

@@ -7,8 +7,9 @@ import { eventBatch, HOUR_START_MS } from '../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../test/helpers/fake-clock.ts';
 import { hourFiles } from '../../test/helpers/run-files.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
-import { addHours, hourEndMs, hourOf, type Hour } from '../events/hour.ts';
+import { addHours, hourEndMs, hourOf, HOUR_MS, type Hour } from '../events/hour.ts';
 import { HourLog } from '../store/hour-log/hour-log.ts';
+import { eraseJobsInPlace, HourLogEraser } from '../store/hour-log/hour-log-eraser.ts';
 import { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
 import { ImportWriter } from '../store/hour-log/import-writer.ts';
 import { fencePath, hourFolder, importsFolder, readyPath, sealPath } from '../store/hour-log/layout.ts';
@@ -104,6 +105,31 @@ describe('copyHourLog', () => {
     await endHour(source);
     await source.log.prepare(HOUR);
     assert.deepEqual(readLines(new HourLogReader(source.root), HOUR, 'ai').length, 3);
+  });
+
+  it('copies an hour or an import again from which an erasure takes something meanwhile', async (t) => {
+    const source = await openSource(t);
+    const { root, log } = source;
+    await log.append(eventBatch('ai', [{ id: 'a' }, { id: 'b', visitor: 'gone' }]));
+    await endHour(source);
+    await log.prepare(HOUR);
+    const writer = await ImportWriter.begin({ root, ai: 'ai', jobs: storeJobsInPlace });
+    await writer.append(eventBatch('ai', [{ id: 'c' }, { id: 'd', visitor: 'gone' }]), HOUR_START_MS - HOUR_MS);
+    await writer.commit();
+    const eraser = new HourLogEraser({ root, jobs: eraseJobsInPlace });
+    const erase = async (hour: Hour): Promise<void> => {
+      const visitors = [{ visitor: 'gone', untilMs: HOUR_START_MS, erasure: 0 }];
+      await eraser.erase(hour, 'ai', visitors, await eraser.find(hour, 'ai', visitors));
+    };
+    const steps = [
+      before(/hours.*ready\.json$/, () => erase(HOUR)),
+      before(/commit\.json$/, () => erase(addHours(HOUR, -1))),
+    ];
+    const copied = await copy(source, async (path) => {
+      for (const step of steps) await step(path);
+    });
+    assert.deepEqual(copied.faults, []);
+    assert.deepEqual(await readBack(t, copied.root, HOUR, addHours(HOUR, -1)), [['c'], ['a']]);
   });
 
   it('cuts a frame that is being written, which nobody was told of', async (t) => {

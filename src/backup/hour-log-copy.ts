@@ -19,7 +19,7 @@ import { waitFor } from '../lib/clock.ts';
 import { isSystemError } from '../lib/system-error.ts';
 import type { FileSum } from '../lib/file-copy.ts';
 import { readFormat } from '../store/hour-log/hour-log.ts';
-import { HourLogReader, readReady } from '../store/hour-log/hour-log-reader.ts';
+import { HourLogReader, readReady, type ImportCommit } from '../store/hour-log/hour-log-reader.ts';
 import {
   fencePath,
   formatPath,
@@ -56,17 +56,28 @@ export async function copyHourLog(data: string, backup: BackupWriter): Promise<r
   await backup.tryKeep(formatPath(LOG));
   const faults: string[] = [];
   for (const hour of (await listHours(root)).toReversed()) faults.push(...(await copyHour(root, hour, backup)));
-  for (const { id, commit } of new HourLogReader(root).committedImports()) {
-    // The run of an hour past retention is deleted before its import is.
-    for (const run of commit.hours.flatMap(({ runs }) => runs)) await backup.tryKeep(join(importFolder(LOG, id), run));
-    await backup.tryKeep(importCommitPath(LOG, id));
-  }
+  for (const { id } of new HourLogReader(root).committedImports()) await copyImport(root, id, backup);
   for (const { id, runs, fault } of new HourLogReader(root).damagedImports()) {
     for (const run of runs) await backup.tryKeep(join(importFolder(LOG, id), run));
     await backup.tryKeep(importCommitPath(LOG, id));
     faults.push(fault.message);
   }
   return faults;
+}
+
+/** Copies an import, again when an erasure has put other runs into the place of its own meanwhile. */
+async function copyImport(root: string, id: string, backup: BackupWriter): Promise<void> {
+  const read = (): ImportCommit | undefined =>
+    new HourLogReader(root).committedImports().find((committed) => committed.id === id)?.commit;
+  for (let commit = read(); commit !== undefined;) {
+    // The run of an hour past retention is deleted before its import is.
+    for (const run of commit.hours.flatMap(({ runs }) => runs)) await backup.tryKeep(join(importFolder(LOG, id), run));
+    await backup.tryKeep(importCommitPath(LOG, id));
+    const now = read();
+    if (now === undefined || isSame(now, commit)) return;
+    await backup.drop(importFolder(LOG, id));
+    commit = now;
+  }
 }
 
 /** Copies an hour, again and again until nothing happened meanwhile that makes the copy worthless. */
@@ -120,7 +131,13 @@ async function tryHour(root: string, hour: Hour, backup: BackupWriter): Promise<
   if (seal) for (const file of [fencePath, sealPath]) await keep(basename(file(root, hour)));
   else if (await isThere(fencePath(root, hour))) missing.push(SEAL); // now, after its segments: see C2
   if (ready) await keep(basename(readyPath(root, hour)));
+  // An erasure has put other runs into the place of these, and the list that was taken may name those.
+  if (ready && !isSame(readReady(root, hour), ready)) missing.push(basename(readyPath(root, hour)));
   return missing;
+}
+
+function isSame(a: object | undefined, b: object | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function countedBy(seal: Seal | undefined): readonly string[] {

@@ -21,4 +21,9 @@ export interface CatalogDatabase {
    * @throws AppError store_unavailable when the write lock does not come free, or the disk is full or fails
    */
   write<Result>(change: (transaction: CatalogTransaction) => Promise<Result>): Promise<Result>;
+  /**
+   * Makes sure that no file of the database holds what was deleted and committed before. False when another connection was in
+   * the way: to be tried again.
+   */
+  wipeDeleted(): Promise<boolean>;
 }

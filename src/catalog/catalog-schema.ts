@@ -28,6 +28,9 @@ export type CatalogSchema = {
   readonly replayed_event: ReplayedEventRow;
   readonly ads_label: AdsLabelRow;
   readonly ads_link: AdsLinkRow;
+  readonly erasure: ErasureRow;
+  readonly erasure_visitors: { readonly erasure_id: string; readonly visitors: string };
+  readonly erasure_hour: ErasureHourRow;
 };
 
 type ProjectRow = {
@@ -201,4 +204,33 @@ type AdsLinkRow = {
   readonly status: 'activated' | 'archived';
   readonly created_at_ms: number;
   readonly updated_at_ms: number;
+};
+
+type ErasureRow = {
+  readonly id: string;
+  readonly ai: string;
+  readonly requested_at_ms: number;
+  readonly until_ms: number;
+  readonly status: 'pending' | 'erased' | 'done';
+  readonly visitors: number;
+  /** JSON. */
+  readonly visitor_hashes: string;
+  readonly next_hour: number;
+  /** JSON. */
+  readonly failed_hours: string;
+  readonly last_hour: number;
+  readonly error: string | null;
+  /** JSON. */
+  readonly certificate: string | null;
+};
+
+type ErasureHourRow = {
+  readonly erasure_id: string;
+  readonly hour: number;
+  /** JSON. */
+  readonly rows: string;
+  readonly revision_before: number | null;
+  readonly hash_before: string | null;
+  /** 0 or 1. */
+  readonly is_erased: number;
 };

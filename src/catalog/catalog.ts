@@ -8,6 +8,7 @@ import type { DataType } from '../events/data-types.ts';
 import type { Hour, HourRange } from '../events/hour.ts';
 import type { Rule, RuleDraft } from '../rules/rule.ts';
 import type { RuleSet } from '../rules/rule-set.ts';
+import type { ErasureTable } from './erasures.ts';
 import type { LegacyExportTable } from './legacy-export.ts';
 import type { PackageSettings, SettingName, SettingValues } from './project-settings.ts';
 import type { SettingChange, SettingTimeline } from './setting-timeline.ts';
@@ -210,11 +211,20 @@ export type Ledger = {
   readonly events: Readonly<
     Record<
       string,
-      { readonly received: number; readonly accepted: number; readonly rejected: number; readonly ignored: number }
+      {
+        readonly received: number;
+        readonly accepted: number;
+        readonly rejected: number;
+        readonly ignored: number;
+        readonly erased?: number;
+      }
     >
   >;
   readonly rows: Readonly<
-    Record<string, { readonly made: number; readonly exported: number; readonly duplicates: number }>
+    Record<
+      string,
+      { readonly made: number; readonly exported: number; readonly duplicates: number; readonly erased?: number }
+    >
   >;
   /** How many of the events came by import. */
   readonly imported: number;
@@ -289,6 +299,10 @@ export interface ManifestTable {
   listPackages(ai: string, hours: HourRange, dataType?: DataType): Promise<readonly PublishedPackage[]>;
   /** Finds a package by what its link says, in any revision still kept. */
   findPackage(ai: string, hour: Hour, dataType: DataType, name: string): Promise<PublishedPackage | undefined>;
+  /** Deletes the manifests and packages of an hour, in all revisions; the publication log itself stays, and counts on. */
+  withdraw(ai: string, hour: Hour): Promise<void>;
+  /** Reads the newest entry of the publication log for an hour, whether or not what it published is still there. */
+  newestPublication(ai: string, hour: Hour): Promise<Publication | undefined>;
   /**
    * Deletes manifests' packages of hours before this one and returns their keys; the publication log itself stays. With `ai` only
    * those of this project.
@@ -306,6 +320,7 @@ export interface Catalog {
   readonly manifests: ManifestTable;
   readonly legacy: LegacyExportTable;
   readonly links: LinkTable;
+  readonly erasures: ErasureTable;
   /** The server's keys, made once per data directory. Signing keys never leave the process but in backups. */
   readonly serverKeys: ServerKeys;
   /** Closes the connection; later calls throw. */

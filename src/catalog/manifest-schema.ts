@@ -55,8 +55,9 @@ const LedgerDocument = Type.Object(
         accepted: count('Events of which rows were found at the export.'),
         rejected: count('Events kept with a reason, for no table has a place for them.'),
         ignored: count('Events of types that the export does not hold.'),
+        erased: Type.Optional(count('Events whose rows or rejected records were erased; absent where none were.')),
       }),
-      { description: 'By ledger line: received = accepted + rejected + ignored.' },
+      { description: 'By ledger line: received = accepted + rejected + ignored + erased.' },
     ),
     rows: Type.Record(
       Type.String(),
@@ -64,8 +65,9 @@ const LedgerDocument = Type.Object(
         made: count('Rows that the accepted events were to make.'),
         exported: count('Rows in the packages.'),
         duplicates: count('Rows left out, because an equal one is exported here or in the hour before.'),
+        erased: Type.Optional(count('Rows of visitors who were erased; absent where none were.')),
       }),
-      { description: 'By data type: made = exported + duplicates.' },
+      { description: 'By data type: made = exported + duplicates + erased.' },
     ),
     imported: count('How many of the events came by import.'),
     replayed: Type.Optional(

@@ -31,7 +31,14 @@ import {
   sortPackages,
 } from './package-rows.ts';
 import { buildLogEntry, buildManifestContent, hashCanonical, signManifestHash } from './public-manifest.ts';
-import { appendPublication, PUBLICATION_COLUMNS, readLog, readLogEnd, readNextRevision } from './publication-log.ts';
+import {
+  appendPublication,
+  PUBLICATION_COLUMNS,
+  readLog,
+  readLogEnd,
+  readNewestPublication,
+  readNextRevision,
+} from './publication-log.ts';
 import { finishTask } from './task-table.ts';
 import { requestWithPublication } from './legacy-export-table.ts';
 import { FIXED_DEFAULTS } from './project-settings.ts';
@@ -141,6 +148,17 @@ export class SqlManifestTable implements ManifestTable {
       .limit(1)
       .executeTakeFirst();
     return row && publishedOf(ai, row);
+  }
+
+  async withdraw(ai: string, hour: Hour): Promise<void> {
+    await this.#database.write(async (transaction) => {
+      for (const table of ['package', 'manifest'] as const)
+        await transaction.deleteFrom(table).where('ai', '=', ai).where('hour', '=', hour).execute();
+    });
+  }
+
+  newestPublication(ai: string, hour: Hour): Promise<Publication | undefined> {
+    return readNewestPublication(this.#database.reader, ai, hour);
   }
 
   async deletePackagesBefore(hour: Hour, ai?: string): Promise<readonly string[]> {

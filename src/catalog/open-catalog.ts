@@ -5,6 +5,7 @@
  */
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Catalog } from './catalog.ts';
+import { SqlErasureTable } from './erasure-table.ts';
 import { SqlLegacyExportTable } from './legacy-export-table.ts';
 import { SqlLinkTable } from './link-table.ts';
 import { SqlManifestTable } from './manifest-table.ts';
@@ -51,6 +52,7 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
       manifests: new SqlManifestTable(database, serverKeys.signingKeyPem, settings),
       legacy: new SqlLegacyExportTable(database),
       links: new SqlLinkTable(database),
+      erasures: new SqlErasureTable(database),
       serverKeys,
       close: () => database.close(),
     };

@@ -47,6 +47,23 @@ export async function readNextRevision(reader: CatalogReader, ai: string, hour: 
   return (row?.revision ?? 0) + 1;
 }
 
+/** Reads the last entry for an hour; undefined when it was never published. */
+export async function readNewestPublication(
+  reader: CatalogReader,
+  ai: string,
+  hour: Hour,
+): Promise<Publication | undefined> {
+  const row = await reader
+    .selectFrom('publication')
+    .select(['publication.hour', ...PUBLICATION_COLUMNS])
+    .where('ai', '=', ai)
+    .where('hour', '=', hour)
+    .orderBy('revision', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row && { ...row, hour: hourFromInteger(row.hour) };
+}
+
 /** Gives the place of a project's next entry and the hash that it follows. */
 export async function readLogEnd(reader: CatalogReader, ai: string): Promise<{ seq: number; prev: string }> {
   const last = await reader

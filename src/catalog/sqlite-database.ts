@@ -9,7 +9,7 @@
  * Crash: the next process to open the file replays or drops what a dead one left; nothing needs to be repaired.
  */
 import { DatabaseSync } from 'node:sqlite';
-import { Kysely } from 'kysely';
+import { Kysely, sql } from 'kysely';
 import { AppError } from '../errors/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { CatalogDatabase, CatalogReader, CatalogTransaction } from './catalog-database.ts';
@@ -55,6 +55,17 @@ export class SqliteDatabase implements CatalogDatabase {
 
   write<Result>(change: (transaction: CatalogTransaction) => Promise<Result>): Promise<Result> {
     return this.#writer.transaction().execute(change);
+  }
+
+  /** The pages of deleted rows are overwritten (secure_delete), in the log first: what is left is to fold it into the file and to cut it. */
+  async wipeDeleted(): Promise<boolean> {
+    try {
+      const { rows } = await sql<{ busy: number }>`PRAGMA wal_checkpoint(TRUNCATE)`.execute(this.#writer);
+      return rows[0]?.busy === 0;
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'store_unavailable') return false;
+      throw error;
+    }
   }
 
   /** Lets the calls that wait finish, then closes both connections; later calls throw. A second close waits for the first. */
@@ -108,6 +119,7 @@ function setPragmas(writer: DatabaseSync, path: string): void {
   }
   writer.exec(`
     PRAGMA synchronous = FULL;
+    PRAGMA secure_delete = ON; -- what an erasure deletes must not stay in free pages
     PRAGMA foreign_keys = ON;
     PRAGMA fullfsync = ON; -- macOS: an fsync that reaches the platter; nothing elsewhere
     PRAGMA checkpoint_fullfsync = ON;

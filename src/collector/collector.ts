@@ -71,6 +71,11 @@ export class Collector {
     this.#tapeMapper = new TapeMapper(this.#tape, this.#mapper);
   }
 
+  /** Forgets the pages of all visitors, as an erasure asks; the store finds their domains after the seal. */
+  forget(): void {
+    this.#mapper.pageDomains.clear();
+  }
+
   /** Takes a request if its path is the collector's. False when it is not; then nothing was done. */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     const [path, query] = splitUrl(request.url ?? '');

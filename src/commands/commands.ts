@@ -1,6 +1,8 @@
 /** Every subcommand, in the order in which `--help` and docs/configuration.md list them. */
 import { backupCommand } from './backup.ts';
 import type { Command } from './command.ts';
+import { eraseBackupCommand } from './erase-backup.ts';
+import { eraseCommand, eraseStatusCommand } from './erase.ts';
 import { exportRetryCommand } from './export-retry.ts';
 import { importCommand } from './import.ts';
 import { ledgerCommand } from './ledger.ts';
@@ -37,6 +39,9 @@ export const COMMANDS: readonly Command[] = [
   rejectedListCommand,
   rejectedDownloadCommand,
   rejectedReplayCommand,
+  eraseStatusCommand,
+  eraseBackupCommand,
+  eraseCommand,
   backupCommand,
   restoreCommand,
 ];

@@ -78,19 +78,22 @@ function printLedger(manifest: Manifest, print: Print): void {
 }
 
 function eventLines({ events }: Ledger): readonly string[] {
-  const rows = Object.entries(events).map(([line, { received, accepted, rejected, ignored }]) => ({
+  const hasErased = Object.values(events).some(({ erased }) => erased !== undefined);
+  const rows = Object.entries(events).map(([line, { received, accepted, rejected, ignored, erased = 0 }]) => ({
     name: line,
-    numbers: [received, accepted, rejected, ignored],
+    numbers: [received, accepted, rejected, ignored, ...(hasErased ? [erased] : [])],
   }));
-  return ['', ...table(['events', 'received', '= accepted', '+ rejected', '+ ignored'], rows)];
+  const head = ['events', 'received', '= accepted', '+ rejected', '+ ignored', ...(hasErased ? ['+ erased'] : [])];
+  return ['', ...table(head, rows)];
 }
 
 function rowLines({ rows }: Ledger): readonly string[] {
-  const lines = Object.entries(rows).map(([dataType, { made, exported, duplicates }]) => ({
+  const hasErased = Object.values(rows).some(({ erased }) => erased !== undefined);
+  const lines = Object.entries(rows).map(([dataType, { made, exported, duplicates, erased = 0 }]) => ({
     name: dataType,
-    numbers: [made, exported, duplicates],
+    numbers: [made, exported, duplicates, ...(hasErased ? [erased] : [])],
   }));
-  return ['', ...table(['rows', 'made', '= exported', '+ duplicates'], lines)];
+  return ['', ...table(['rows', 'made', '= exported', '+ duplicates', ...(hasErased ? ['+ erased'] : [])], lines)];
 }
 
 type TableRow = { readonly name: string; readonly numbers: readonly number[] };

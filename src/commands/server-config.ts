@@ -41,9 +41,10 @@ export const SERVER_OPTIONS: readonly OptionName[] = [
   'log-level',
 ];
 
-export function workshopConfigOf(options: OptionValues): WorkshopConfig {
+/** `data` stands in for the option of a command that has none. */
+export function workshopConfigOf(options: OptionValues, data = options.text('data')): WorkshopConfig {
   return {
-    data: options.text('data'),
+    data,
     clock: systemClock,
     logger: openLogger(options.text('log-level')),
     packageBytes: options.integer('package-bytes'),

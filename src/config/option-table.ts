@@ -259,6 +259,12 @@ export const OPTION_TABLE = {
     description: "One of the link's own variables, exported as adsVariable. May be given several times.",
   },
   link: { type: text, placeholder: 'LINKID', description: 'Eight letters and digits, as `link list` shows them.' },
+  visitor: {
+    type: { kind: 'words' },
+    placeholder: 'ID',
+    description: 'A visitUserId, exactly; may be given several times, and more may follow as words.',
+  },
+  receipt: { type: text, placeholder: 'ID', description: 'The receiptId of an erasure. Default: all of the project.' },
   'secret-file': {
     type: text,
     placeholder: 'FILE',

@@ -24,6 +24,10 @@ export const ERROR_CATALOGUE = {
     status: 404,
     advice: 'Ask for an hour that has ended and is within retention; Retry-After says when another can be read.',
   },
+  unknown_receipt: {
+    status: 404,
+    advice: 'Use the receiptId that the request for the erasure was answered with, and its project.',
+  },
   method_not_allowed: { status: 405, advice: 'Use the method that docs/api.md gives for this path.' },
   package_gone: { status: 410, advice: 'The package was removed by retention or erasure; ask the export call again.' },
   too_large: { status: 413, advice: 'Send smaller batches; docs/configuration.md has the limits.' },
@@ -52,6 +56,10 @@ export const ERROR_CATALOGUE = {
   folder_not_empty: { status: 409, advice: 'Name a folder that is empty or not there yet.' },
   backup_failed: { status: 500, advice: 'Mend what the message names, and begin again; nothing is left of this try.' },
   backup_invalid: { status: 500, advice: 'Use another backup; this one did not end, or was changed afterwards.' },
+  erasure_unfinished: {
+    status: 500,
+    advice: 'A server that runs on the data directory goes on with it; `tidegate erase status` says how far it is.',
+  },
   import_invalid: { status: 400, advice: 'Correct the named line; nothing of this import was taken.' },
   replay_invalid: {
     status: 400,

@@ -29,4 +29,9 @@ export class PageDomains {
   get(pageRequestId: string): string | undefined {
     return this.#domains.get(pageRequestId);
   }
+
+  /** Forgets all pages. */
+  clear(): void {
+    this.#domains.clear();
+  }
 }

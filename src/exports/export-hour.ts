@@ -46,14 +46,14 @@ export async function exportHour(options: ExportHourOptions): Promise<ExportedHo
   const { reader, hour, ai } = options;
   const packages: PackageEntry[] = [];
   const counted = new Map<DataType, DataTypeCount>();
-  const { kinds, receipts } = reader.counts(hour, ai);
+  const { kinds, receipts, erased } = reader.counts(hour, ai);
   for (const dataType of DATA_TYPES) {
     if (!kinds.some(({ kind }) => kind === dataType)) continue;
     const exported = await exportDataType(options, dataType);
     packages.push(...exported.packages);
     counted.set(dataType, exported.count);
   }
-  const ledger = buildLedger(receipts, counted, countRejected(reader, hour, ai));
+  const ledger = buildLedger(receipts, counted, countRejected(reader, hour, ai), erased);
   checkLedger(ledger);
   return { packages, ledger, codec: options.codec.name };
 }

@@ -15,13 +15,13 @@ export class ExportMetrics {
     const registers = [registry];
     this.#events = new Counter({
       name: 'tidegate_ledger_events_total',
-      help: 'Events of published hours, by ledger line and outcome: received = accepted + rejected + ignored.',
+      help: 'Events of published hours, by ledger line and outcome: received = accepted + rejected + ignored + erased.',
       labelNames: ['line', 'outcome'],
       registers,
     });
     this.#rows = new Counter({
       name: 'tidegate_ledger_rows_total',
-      help: 'Rows of published hours, by data type and outcome: made = exported + duplicate.',
+      help: 'Rows of published hours, by data type and outcome: made = exported + duplicate + erased.',
       labelNames: ['data_type', 'outcome'],
       registers,
     });
@@ -34,16 +34,18 @@ export class ExportMetrics {
 
   /** Counts a publication. */
   countPublished({ facts: { ledger } }: Manifest): void {
-    for (const [line, { received, accepted, rejected, ignored }] of Object.entries(ledger.events)) {
+    for (const [line, { received, accepted, rejected, ignored, erased = 0 }] of Object.entries(ledger.events)) {
       this.#events.inc({ line, outcome: 'received' }, received);
       this.#events.inc({ line, outcome: 'accepted' }, accepted);
       this.#events.inc({ line, outcome: 'rejected' }, rejected);
       this.#events.inc({ line, outcome: 'ignored' }, ignored);
+      if (erased > 0) this.#events.inc({ line, outcome: 'erased' }, erased);
     }
-    for (const [dataType, { made, exported, duplicates }] of Object.entries(ledger.rows)) {
+    for (const [dataType, { made, exported, duplicates, erased = 0 }] of Object.entries(ledger.rows)) {
       this.#rows.inc({ data_type: dataType, outcome: 'made' }, made);
       this.#rows.inc({ data_type: dataType, outcome: 'exported' }, exported);
       this.#rows.inc({ data_type: dataType, outcome: 'duplicate' }, duplicates);
+      if (erased > 0) this.#rows.inc({ data_type: dataType, outcome: 'erased' }, erased);
     }
   }
 

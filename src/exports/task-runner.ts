@@ -14,6 +14,7 @@ import { describeFault, isPassingFault } from '../lib/system-error.ts';
 import { untilAborted } from '../lib/until-aborted.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import type { ExportHourJob, ExportJobs } from './export-jobs.ts';
+import { HourGate } from './hour-gate.ts';
 
 export type TaskRunnerOptions = {
   readonly catalog: Catalog;
@@ -33,6 +34,10 @@ export type TaskRunnerOptions = {
   readonly leaseMs?: number | undefined;
   /** How long tasks that run may take to end when the runner stops. Default: 10 s. */
   readonly stopWaitMs?: number;
+  /** Shared with whoever changes hours in this process. Default: one of its own. */
+  readonly gate?: HourGate | undefined;
+  /** Called before a task's hour is read, which nobody of this process changes until the export has ended. */
+  readonly beforeExport?: ((ai: string, hour: Hour) => Promise<void>) | undefined;
   /** Called after each publication of this runner. Must not throw. */
   readonly onPublished?: ((manifest: Manifest) => void) | undefined;
   /** Called with the code of the last error, if it has one, when a task has failed for good. Must not throw. */
@@ -57,10 +62,12 @@ const HOPELESS_CODES: readonly unknown[] = ['store_corrupt', 'ledger_unbalanced'
 
 export class TaskRunner {
   readonly #options: TaskRunnerOptions;
+  readonly #gate: HourGate;
   readonly #idling = new Set<AbortController>();
 
   constructor(options: TaskRunnerOptions) {
     this.#options = options;
+    this.#gate = options.gate ?? new HourGate();
   }
 
   /** Looks for tasks at once; called when some were made in this process. */
@@ -129,7 +136,7 @@ export class TaskRunner {
       });
     }, HEARTBEAT_MS);
     try {
-      await this.#export(task, abandoning);
+      await this.#gate.run(task.ai, task.hour, () => this.#export(task, abandoning));
     } catch (error) {
       if (abandoning?.aborted) await catalog.tasks.release(task, clock.nowMs());
       else await this.#giveBack(task, error);
@@ -142,8 +149,10 @@ export class TaskRunner {
   async #export(task: ClaimedTask, abandoning: AbortSignal | undefined): Promise<Manifest | undefined> {
     const { catalog, store, jobs, clock, job, logger, packageBytes } = this.#options;
     const { ai, hour } = task;
+    abandoning?.throwIfAborted(); // while it waited at the gate
     const settings = catalog.settings.of(ai).packageSettings(hour, { packageBytes });
     await untilAborted(store.prepare(hour), abandoning);
+    if (this.#options.beforeExport) await untilAborted(this.#options.beforeExport(ai, hour), abandoning);
     const revision = await catalog.manifests.nextRevision(ai, hour);
     const { packages, ledger, codec, warnings } = await jobs.exportHour(
       { ...job, ai, hour, revision, settings },

@@ -14,6 +14,7 @@ import { addAdsRoutes } from './ads-routes.ts';
 import { answerError, answerUnroutable, unknownPathError } from './api-errors.ts';
 import type { CallTurns } from './call-limit.ts';
 import { addDownloadRoute } from './download-route.ts';
+import { addErasureRoutes } from './erasure-routes.ts';
 import { addInsightsRoutes } from './insights-routes.ts';
 import { addLegacyRoutes } from './legacy-routes.ts';
 import { addManifestRoutes } from './manifest-routes.ts';
@@ -76,6 +77,7 @@ export async function openApi(options: ApiOptions): Promise<FastifyInstance> {
   addRejectedRoutes(app, options);
   addRuleRoutes(app, options);
   addAdsRoutes(app, options);
+  addErasureRoutes(app, options);
   addDownloadRoute(app, { ...options, linkSigner });
   addOperationsRoutes(app, options);
   await app.ready();

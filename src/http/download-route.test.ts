@@ -278,6 +278,7 @@ function storeOf(stream: () => Readable, onClose: () => void): PackageStore {
       });
     },
     delete: () => Promise.resolve(),
+    deleteUnder: () => Promise.resolve(),
     deleteBefore: () => Promise.resolve(),
     deleteUnder: () => Promise.resolve(),
     open: (key) => {

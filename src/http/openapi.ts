@@ -8,6 +8,7 @@ import type { TObject, TSchema } from 'typebox';
 import { LogEntryDocument, ManifestDocument } from '../catalog/manifest-schema.ts';
 import { ADS_OPERATIONS, TrackingLinkDocument } from './ads-routes.ts';
 import type { Operation } from './api-operation.ts';
+import { READ_ERASURE } from './erasure-routes.ts';
 import { ErrorBody } from './error-body.ts';
 import { LIST_LOG, READ_MANIFEST, READ_SERVER_KEY } from './manifest-routes.ts';
 import { UnauthorizedBody } from './project-access.ts';
@@ -26,6 +27,7 @@ export const OPERATIONS: readonly Operation[] = [
   DOWNLOAD_REJECTED,
   ...RULE_OPERATIONS,
   ...ADS_OPERATIONS,
+  READ_ERASURE,
 ];
 
 /** Schemas that the description names once. */

@@ -8,7 +8,7 @@
  * S1 A row is durable when `append` returns, and readable after a crash at any later moment.
  * S2 A batch is stored whole or not at all.
  * S3 Send time never lies in a sealed hour, whatever the clock does.
- * S4 After `seal(until)` returned, what `readSorted` gives for an hour before `until` never changes, but by `import`.
+ * S4 After `seal(until)` returned, what `readSorted` gives for an hour before `until` never changes, but by `import` and erasure.
  * S5 `readSorted` gives rows in order of (visitor, session, time, row id, send time), so equal row ids are neighbours.
  * S6 A row id that hour H stored in its last ten minutes stands, flagged `published`, before the rows of H + 1 with the same id.
  * S7 An hour is readable after `drop` to those who are reading it, and to no one else.
@@ -48,7 +48,20 @@ export type ReceiptCount = {
   readonly rows: number;
 };
 
-export type HourCounts = { readonly kinds: readonly KindCount[]; readonly receipts: readonly ReceiptCount[] };
+/** What was erased of a project under one ledger line: events that count no more, and rows of its data type. */
+export type ErasedCount = {
+  readonly ai: string;
+  readonly line: string;
+  readonly events: number;
+  readonly rows: number;
+};
+
+export type HourCounts = {
+  readonly kinds: readonly KindCount[];
+  readonly receipts: readonly ReceiptCount[];
+  /** Absent where nothing was. */
+  readonly erased?: readonly ErasedCount[];
+};
 
 /** Reads prepared hours. Synchronous underneath: made for worker threads. */
 export interface HourReader {

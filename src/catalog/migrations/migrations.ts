@@ -3,10 +3,18 @@ import { firstTables } from './0001-first-tables.ts';
 import { rules } from './0002-rules.ts';
 import { adsTables } from './0003-ads.ts';
 import { projectSettings } from './0004-project-settings.ts';
+import { erasures } from './0005-erasures.ts';
 import { legacyExport } from './0006-legacy-export.ts';
 import type { Migration, UnnumberedMigration } from './migrate.ts';
 
-const IN_ORDER: readonly UnnumberedMigration[] = [firstTables, rules, adsTables, projectSettings, legacyExport];
+const IN_ORDER: readonly UnnumberedMigration[] = [
+  firstTables,
+  rules,
+  adsTables,
+  projectSettings,
+  erasures,
+  legacyExport,
+];
 
 export const MIGRATIONS: readonly Migration[] = IN_ORDER.map((migration, place) => ({
   ...migration,

@@ -1,4 +1,4 @@
--- The catalog's tables after migration 5; for readers, nothing runs it.
+-- The catalog's tables after migration 6; for readers, nothing runs it.
 -- Made by: node src/catalog/migrations/schema-dump.test-helper.ts
 
 CREATE TABLE ads_label (
@@ -22,6 +22,36 @@ CREATE TABLE ads_link (
   status TEXT NOT NULL CHECK (status IN ('activated', 'archived')),
   created_at_ms INTEGER NOT NULL,
   updated_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE erasure (
+  id TEXT NOT NULL PRIMARY KEY, -- 24 hex digits, drawn
+  ai TEXT NOT NULL REFERENCES project (ai),
+  requested_at_ms INTEGER NOT NULL,
+  until_ms INTEGER NOT NULL, -- rows of a later send time stay
+  status TEXT NOT NULL CHECK (status IN ('pending', 'erased', 'done')),
+  visitors INTEGER NOT NULL, -- how many
+  visitor_hashes TEXT NOT NULL, -- JSON; keyed by the project's secret
+  next_hour INTEGER NOT NULL, -- hours before it were looked through
+  failed_hours TEXT NOT NULL, -- JSON; hours before next_hour that could not be
+  last_hour INTEGER NOT NULL, -- the hour of until_ms, or one before it where that holds nothing
+  error TEXT,
+  certificate TEXT -- JSON, when done
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE erasure_hour (
+  erasure_id TEXT NOT NULL REFERENCES erasure (id),
+  hour INTEGER NOT NULL,
+  rows TEXT NOT NULL, -- JSON: by data type, and rejected
+  revision_before INTEGER, -- null: not published before
+  hash_before TEXT,
+  is_erased INTEGER NOT NULL, -- 0: begun, and to be done again after a crash
+  PRIMARY KEY (erasure_id, hour)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE erasure_visitors (
+  erasure_id TEXT NOT NULL PRIMARY KEY, -- no reference: a table that has one is emptied row by row
+  visitors TEXT NOT NULL -- JSON
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE legacy_package (
@@ -192,6 +222,10 @@ CREATE TABLE token (
 ) STRICT;
 
 CREATE UNIQUE INDEX ads_link_name ON ads_link (ai, name) WHERE status = 'activated';
+
+CREATE INDEX erasure_of_project ON erasure (ai, requested_at_ms);
+
+CREATE INDEX erasure_status ON erasure (status);
 
 CREATE INDEX legacy_task_unfinished ON legacy_task (claimable_at_ms, run_at_ms, hour, ai)
   WHERE claimable_at_ms IS NOT NULL;

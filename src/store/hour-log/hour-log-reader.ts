@@ -8,7 +8,7 @@ import type { ExtendedColumn } from '../../events/extended-columns.ts';
 import { addHours, formatUtcHour, parseUtcHour, type Hour } from '../../events/hour.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { isSystemError } from '../../lib/system-error.ts';
-import type { HourCounts, HourReader, KindCount, ReceiptCount, RowBatch } from '../hour-store.ts';
+import type { ErasedCount, HourCounts, HourReader, KindCount, ReceiptCount, RowBatch } from '../hour-store.ts';
 import {
   hourFolder,
   IMPORT_ID,
@@ -22,7 +22,7 @@ import {
 import { mergeRows } from './merge.ts';
 import { hasExactly, isCount, isListOf, isText, parseCheckedJson } from './checked-json.ts';
 import type { RunGroup } from './run-format.ts';
-import { openCursors, readRun, readThrough, type IndexedRun, type RunCursor } from './run-reader.ts';
+import { isMissingRun, openCursors, readRun, readThrough, type IndexedRun, type RunCursor } from './run-reader.ts';
 
 /** What `ready.json` says: the runs of the hour, and whether its incomplete records were completed into some of them. */
 export type ReadyHour = { readonly version: 1; readonly runs: readonly string[] };
@@ -55,7 +55,7 @@ export class HourLogReader implements HourReader {
 
   /** Opens the cursors that `readSorted` merges, for readers that need keys and extras too. Who merges them closes them. */
   sortedCursors(hour: Hour, ai: string, kind: RecordKind): readonly RunCursor[] {
-    const cursors = openCursors(this.#runs(hour), ai, kind, 'rows');
+    const cursors = this.#openRuns(hour, (runs) => openCursors(runs, ai, kind, 'rows'));
     // Rejected events are never duplicates of one another.
     if (kind !== 'rejected' && cursors.length > 0) cursors.unshift(...this.#tailCursors(addHours(hour, -1), ai, kind));
     return cursors;
@@ -70,19 +70,32 @@ export class HourLogReader implements HourReader {
   counts(hour: Hour, ai: string): HourCounts {
     const kinds = new Map<RecordKind, { ai: string; kind: RecordKind; rows: number; events: number }>();
     const receipts = new Map<string, { ai: string; line: string; received: number; ignored: number; rows: number }>();
-    for (const { index } of this.#runs(hour)) {
+    const erased: ErasedCount[] = [];
+    for (const { index } of this.#openRuns(hour, (runs) => runs)) {
       for (const group of index.groups) if (group.ai === ai && group.part === 'rows') addGroup(kinds, group);
       for (const receipt of index.receipts) if (receipt.ai === ai) addReceipt(receipts, receipt);
+      erased.push(...(index.erased ?? []).filter((count) => count.ai === ai));
     }
     return {
       kinds: [...kinds.values()] satisfies KindCount[],
       receipts: [...receipts.values()] satisfies ReceiptCount[],
+      ...(erased.length > 0 && { erased }),
     };
   }
 
-  /** Gives the paths and indexes of all runs that count for an hour. */
-  #runs(hour: Hour): readonly IndexedRun[] {
-    return this.runPaths(hour).map(readRun);
+  /**
+   * Reads the indexes of all runs that count for an hour, and opens what is wanted of them. An erasure may put runs into the place of
+   * others meanwhile; then the list names other runs, and all is opened anew.
+   */
+  #openRuns<Opened>(hour: Hour, open: (runs: readonly IndexedRun[]) => Opened): Opened {
+    for (;;) {
+      const paths = this.runPaths(hour);
+      try {
+        return open(paths.map(readRun));
+      } catch (error) {
+        if (!isMissingRun(error) || isSameList(paths, this.runPaths(hour))) throw error;
+      }
+    }
   }
 
   /**
@@ -95,16 +108,18 @@ export class HourLogReader implements HourReader {
         this.#onTailFault(`Hour ${formatUtcHour(hour)} (UTC) is not prepared.`);
       return [];
     }
-    return this.#tailRunPaths(hour).flatMap((path) => {
-      try {
-        const run = [readRun(path)];
-        for (const cursor of openCursors(run, ai, kind, 'tail')) readThrough(cursor);
-        return openCursors(run, ai, kind, 'tail');
-      } catch (error) {
-        this.#reportTailFault(error);
-        return [];
+    for (;;) {
+      const paths = this.#tailRunPaths(hour);
+      const opened = paths.map((path) => openTail(path, ai, kind));
+      const faults = opened.filter((tail) => tail instanceof Error);
+      const cursors = opened.flatMap((tail) => (tail instanceof Error ? [] : tail));
+      if (faults.some(isMissingRun) && !isSameList(paths, this.#tailRunPaths(hour))) {
+        for (const cursor of cursors) cursor.close();
+        continue; // an erasure has put other runs into their place
       }
-    });
+      for (const fault of faults) this.#reportTailFault(fault);
+      return cursors;
+    }
   }
 
   /** Lists the runs that count for a prepared hour, imported ones last. @throws AppError store_corrupt when it is not prepared */
@@ -174,6 +189,21 @@ export class HourLogReader implements HourReader {
     if (!DAMAGE_CODES.some((code) => isSystemError(error, code))) throw error;
     this.#onTailFault(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Opens the tails of a run, every byte of them checked; or gives why they cannot be read. */
+function openTail(path: string, ai: string, kind: RecordKind): readonly RunCursor[] | Error {
+  try {
+    const run = [readRun(path)];
+    for (const cursor of openCursors(run, ai, kind, 'tail')) readThrough(cursor);
+    return openCursors(run, ai, kind, 'tail');
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((entry, place) => entry === b[place]);
 }
 
 /** Gives the hour of a run of an import, by its name. */

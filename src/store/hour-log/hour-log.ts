@@ -19,7 +19,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { isSystemError } from '../../lib/system-error.ts';
 import type { HourStore } from '../hour-store.ts';
 import { findEarlierRuns } from './earlier-runs.ts';
-import { HourLogReader, hourOfRun, type ReadyHour } from './hour-log-reader.ts';
+import { HourLogReader, hourOfRun, readReady, type ReadyHour } from './hour-log-reader.ts';
 import { isLastingDamage } from './lasting-damage.ts';
 import {
   fencePath,
@@ -258,12 +258,16 @@ export class HourLog implements HourStore {
     const linked = await this.#linkServerEvents(hour, runPaths, completed.serverEventProjects);
     const ready: ReadyHour = { version: 1, runs: [...runs, ...completed.runs, ...linked] };
     const isFirst = (await writeFileOnce(readyPath(root, hour), buildCheckedJson(ready))) === 'written';
+    if (!isFirst) {
+      // Another process was quicker; where an erasure has come since, it names other runs, and these are what it took away.
+      const kept = readReady(root, hour)?.runs ?? ready.runs;
+      for (const run of ready.runs) if (!kept.includes(run)) await unlink(join(folder, run)).catch(() => undefined);
+    }
     // What the seal does not count, segments whose run outlived a crash between its rename and their deletion, and linked runs of
     // tries that died. Who comes second deletes his own only: by then the hour may be read, and changed by an erasure.
     for (const entry of await listFolder(folder)) {
-      const isStale = isFirst ? LINKED_RUN.test(entry) && !linked.includes(entry) : linked.includes(entry);
-      if (isStale || entry.endsWith(SEGMENT_SUFFIX) || entry.endsWith('.tmp'))
-        await unlink(join(folder, entry)).catch(() => undefined);
+      const isStale = isFirst && ((LINKED_RUN.test(entry) && !linked.includes(entry)) || entry.endsWith('.tmp'));
+      if (isStale || entry.endsWith(SEGMENT_SUFFIX)) await unlink(join(folder, entry)).catch(() => undefined);
     }
   }
 

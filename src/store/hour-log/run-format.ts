@@ -9,7 +9,7 @@
  * lines, the keys of the records that came in during the hour's last ten minutes: the next hour's export looks for resends there.
  */
 import type { RecordKind } from '../../events/event-row.ts';
-import type { ReceiptCount } from '../hour-store.ts';
+import type { ErasedCount, ReceiptCount } from '../hour-store.ts';
 
 export const RUN_MAGIC = 'TGRUN\0\0\u0001';
 export const RUN_MAGIC_BYTES = 8;
@@ -38,4 +38,6 @@ export type RunIndex = {
   readonly receipts: readonly ReceiptCount[];
   /** How many bytes of which segment were sorted into this run; none for derived runs. */
   readonly source: { readonly bytes: number } | null;
+  /** What an erasure has left out. Absent where none has. */
+  readonly erased?: readonly ErasedCount[];
 };

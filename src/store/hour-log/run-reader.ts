@@ -65,11 +65,22 @@ export function openCursors(
   kind: RecordKind,
   part: RunGroupPart,
 ): RunCursor[] {
-  return runs.flatMap(({ path, index }) =>
-    index.groups
-      .filter((group) => group.ai === ai && group.kind === kind && group.part === part)
-      .map((group) => new RunCursor(path, group)),
-  );
+  const cursors: RunCursor[] = [];
+  try {
+    for (const { path, index } of runs) {
+      for (const group of index.groups)
+        if (group.ai === ai && group.kind === kind && group.part === part) cursors.push(new RunCursor(path, group));
+    }
+    return cursors;
+  } catch (error) {
+    for (const cursor of cursors) cursor.close();
+    throw error;
+  }
+}
+
+/** Says whether an error means that a run is not there: an erasure may have put another into its place. */
+export function isMissingRun(error: unknown): boolean {
+  return isSystemError(error, 'ENOENT') || (error instanceof AppError && isSystemError(error.cause, 'ENOENT'));
 }
 
 /** Reads a cursor to its end, which checks every checksum. @throws AppError store_corrupt */

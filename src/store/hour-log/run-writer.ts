@@ -8,7 +8,7 @@ import { dirname } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { crc32 } from '../../lib/crc32.ts';
 import { ROW_FLAGS, type RecordKind } from '../../events/event-row.ts';
-import type { ReceiptCount } from '../hour-store.ts';
+import type { ErasedCount, ReceiptCount } from '../hour-store.ts';
 import { viewOf } from './key-bytes.ts';
 import {
   BLOCK_BYTES,
@@ -89,9 +89,15 @@ export class RunWriter {
   }
 
   /** Writes the index, makes the run durable and gives it its name. */
-  finish(receipts: readonly ReceiptCount[], source: RunIndex['source']): void {
+  finish(receipts: readonly ReceiptCount[], source: RunIndex['source'], erased: readonly ErasedCount[] = []): void {
     this.#endGroup();
-    const index: RunIndex = { version: 1, groups: this.#groups, receipts, source };
+    const index: RunIndex = {
+      version: 1,
+      groups: this.#groups,
+      receipts,
+      source,
+      ...(erased.length > 0 && { erased }),
+    };
     const json = Buffer.from(JSON.stringify(index));
     const trailer = Buffer.alloc(8);
     trailer.writeUInt32LE(json.length, 0);

@@ -4,7 +4,7 @@
  * Here each record gets its send time written into its line, which came in with a hole. Two threads or processes may sort the
  * same segment at once: both make the same bytes, and the last rename wins.
  */
-import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
+import { accessSync, closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
 import { ROW_FLAGS, type RecordKind } from '../../events/event-row.ts';
 import { hourFromInteger } from '../../events/hour.ts';
 import type { ReceiptCount } from '../hour-store.ts';
@@ -61,6 +61,8 @@ export function sortSegment({ segmentPath, bytes: confirmedBytes, runPath }: Sor
       writeSorted(writer, bytes, group, instants, (record) => tail.add(ai, kind, record));
     }
     tail.writeTo(writer);
+    // Gone: another has sorted it, and an erasure may have rewritten that run since. This one must not come back in its place.
+    accessSync(segmentPath);
     writer.finish(receipts, { bytes: confirmedBytes });
   } catch (error) {
     writer.abort();

@@ -1,0 +1,102 @@
+/** Guards of erasure: who may ask, what goes, and that nothing of it stays. */
+import type { Guard } from './guard.ts';
+
+const ROUTES = 'src/http/erasure-routes.ts';
+const ROUTES_TEST = 'src/http/erasure-routes.test.ts';
+const ERASER_TEST = 'src/store/hour-log/hour-log-eraser.test.ts';
+const TABLE_TEST = 'src/catalog/erasure-table.test.ts';
+const E2E = 'test/erasure.e2e.test.ts';
+
+export const ERASURE_GUARDS: readonly Guard[] = [
+  {
+    name: 'erasure-proof',
+    protects: 'only who knows the secret has visitors erased',
+    file: ROUTES,
+    find: "return isSigned && request.headers['access-token'] === project?.clientId ? project : undefined;",
+    replacement: "return request.headers['access-token'] === project?.clientId ? project : undefined;",
+    test: { file: ROUTES_TEST, name: 'tells a stranger nothing but Unauthorized' },
+  },
+  {
+    name: 'erasure-public-key',
+    protects: "another project's public key has nothing erased",
+    file: ROUTES,
+    find: "isSigned && request.headers['access-token'] === project?.clientId",
+    replacement: 'isSigned',
+    test: { file: ROUTES_TEST, name: 'tells a stranger nothing but Unauthorized' },
+  },
+  {
+    name: 'erasure-send-time',
+    protects: 'what came in after the request stays',
+    file: 'src/store/hour-log/visitor-matcher.ts',
+    find: 'return found?.find(({ untilMs }) => record.sendTimeMs <= untilMs)?.erasure;',
+    replacement: 'return found?.[0]?.erasure;',
+    test: { file: ERASER_TEST, name: 'takes rows up to an instant, and leaves those that came later' },
+  },
+  {
+    name: 'erasure-old-runs',
+    protects: 'E1: the runs of before are deleted',
+    file: 'src/store/hour-log/hour-log-eraser.ts',
+    find: 'await deleteUnnamed(folder, new Set(runs));',
+    replacement: '',
+    test: { file: ERASER_TEST, name: 'leaves no byte behind' },
+  },
+  {
+    name: 'erasure-readers',
+    protects: 'E2: a reader whose runs were replaced reads those in their place',
+    file: 'src/store/hour-log/hour-log-reader.ts',
+    find: 'if (!isMissingRun(error) || isSameList(paths, this.runPaths(hour))) throw error;',
+    replacement: 'throw error;',
+    test: { file: ERASER_TEST, name: 'sends a reader whose files have just gone to the runs in their place' },
+  },
+  {
+    name: 'erasure-beside-backup',
+    protects: 'C1: a list of runs in a backup names runs that are in it',
+    file: 'src/backup/hour-log-copy.ts',
+    find: 'if (ready && !isSame(readReady(root, hour), ready))',
+    replacement: 'if (ready && !isSame(ready, ready))',
+    test: {
+      file: 'src/backup/hour-log-copy.test.ts',
+      name: 'copies an hour or an import again from which an erasure takes something meanwhile',
+    },
+  },
+  {
+    name: 'erasure-counted',
+    protects: 'the ledger says what was erased',
+    file: 'src/store/hour-log/erase-runs.ts',
+    find: 'writer.finish(index.receipts, index.source, erased.list());',
+    replacement: 'writer.finish(index.receipts, index.source);',
+    test: { file: ERASER_TEST, name: 'takes the rows of one visitor, and no others' },
+  },
+  {
+    name: 'erasure-before-export',
+    protects: 'the open hour is erased before its first export',
+    file: 'src/system.ts',
+    find: 'beforeExport: (ai, hour) => erasures.beforeExport(ai, hour),',
+    replacement: '',
+    test: { file: E2E, name: 'erases what came in before the request from the open hour before its first export' },
+  },
+  {
+    name: 'erasure-withdraws',
+    protects: 'no manifest names a package that an erasure has deleted',
+    file: 'src/erasure/hour-erasure.ts',
+    find: 'await catalog.manifests.withdraw(ai, hour);',
+    replacement: '',
+    test: { file: E2E, name: 'answers 410 on links that were given out before' },
+  },
+  {
+    name: 'erasure-ids-overwritten',
+    protects: 'deleted ids are overwritten in the catalog',
+    file: 'src/catalog/sqlite-database.ts',
+    find: 'PRAGMA secure_delete = ON;',
+    replacement: 'PRAGMA secure_delete = OFF;',
+    test: { file: TABLE_TEST, name: 'keeps the ids until they are forgotten, and then no byte of them' },
+  },
+  {
+    name: 'erasure-log-cut',
+    protects: "deleted ids are not left in the catalog's log",
+    file: 'src/catalog/sqlite-database.ts',
+    find: 'PRAGMA wal_checkpoint(TRUNCATE)',
+    replacement: 'PRAGMA wal_checkpoint(PASSIVE)',
+    test: { file: TABLE_TEST, name: 'keeps the ids until they are forgotten, and then no byte of them' },
+  },
+];

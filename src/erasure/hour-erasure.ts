@@ -1,0 +1,110 @@
+/**
+ * Takes the visitors of all erasures that are due out of one project's hour: out of its rows, and of what was published of them.
+ *
+ * Steps: the hour is prepared and looked through → where it holds something, and under the lock of all processes: its export task is made
+ * pending again, so that an export that runs publishes nothing → what goes is recorded → its manifests and packages are deleted,
+ * and from now on old links answer 410 → its runs are rewritten → the record is marked. The export that follows publishes the
+ * next revision.
+ *
+ * Crash: after any step the next try finds the record and no mark, and does all of it again; what was done is done once more to no
+ * effect. Nothing is published of the hour before, because an export asks here first.
+ */
+import type { Catalog } from '../catalog/catalog.ts';
+import type { ErasedRows, PendingErasure, PublishedRevision } from '../catalog/erasures.ts';
+import { addHours, formatUtcHour, type Hour } from '../events/hour.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { PackageStore } from '../packages/package-store.ts';
+import type { FoundVisitors } from '../store/hour-log/erase-runs.ts';
+import type { HourStore } from '../store/hour-store.ts';
+import type { VisitorEraser } from '../store/visitor-eraser.ts';
+import type { ErasureParticipant } from './erasure-participant.ts';
+
+export type HourErasureOptions = {
+  readonly catalog: Catalog;
+  readonly store: Pick<HourStore, 'prepare'>;
+  readonly eraser: VisitorEraser;
+  readonly packages: Pick<PackageStore, 'deleteUnder'>;
+  readonly participants: readonly ErasureParticipant[];
+  readonly clock: Clock;
+};
+
+/** What was found in an hour, and for whom. */
+type Search = { readonly due: readonly PendingErasure[]; readonly found: FoundVisitors; readonly isBegun: boolean };
+
+/** Says whether an erasure has still to look at an hour. */
+export function isDue({ status, nextHour, failedHours, lastHour }: PendingErasure, hour: Hour): boolean {
+  return status === 'pending' && hour <= lastHour && (hour >= nextHour || failedHours.includes(hour));
+}
+
+export class HourErasure {
+  readonly #options: HourErasureOptions;
+
+  constructor(options: HourErasureOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Erases whatever is due in a sealed hour of a project. For whoever has its gate. `isExported` says that the caller exports the hour
+   * next under a task that it holds; else the task is made pending. @throws AppError store_corrupt, store_unavailable
+   */
+  async run({ ai, hour, isExported }: { ai: string; hour: Hour; isExported: boolean }): Promise<void> {
+    const { catalog, store, eraser } = this.#options;
+    if (!(await catalog.erasures.listUnfinished(ai)).some((erasure) => isDue(erasure, hour))) return;
+    await store.prepare(hour);
+    const first = await this.#search(ai, hour);
+    if (!needsWork(first) && !(await eraser.holdsUncounted(hour))) return;
+    await using _lock = await eraser.lock();
+    const search = await this.#search(ai, hour); // anew: who had the lock before may have changed the hour
+    if (needsWork(search)) {
+      if (!isExported) await this.#restartTask(ai, hour);
+      await this.#record(ai, hour, search);
+      await this.#withdraw(ai, hour, search);
+    }
+    await eraser.erase(hour, ai, visitorsOf(search.due), search.found);
+    for (const { id } of search.due) await catalog.erasures.markErased(id, hour);
+  }
+
+  async #search(ai: string, hour: Hour): Promise<Search> {
+    const { catalog, eraser } = this.#options;
+    const due = (await catalog.erasures.listUnfinished(ai)).filter((erasure) => isDue(erasure, hour));
+    const begun = await Promise.all(due.map(({ id }) => catalog.erasures.isBegun(id, hour)));
+    return { due, found: await eraser.find(hour, ai, visitorsOf(due)), isBegun: begun.includes(true) };
+  }
+
+  /** An hour that has no task was never to be exported. */
+  async #restartTask(ai: string, hour: Hour): Promise<void> {
+    const { catalog, clock } = this.#options;
+    const tasks = await catalog.tasks.list(ai, { from: hour, until: addHours(hour, 1) });
+    if (tasks.length > 0) await catalog.tasks.restart(ai, [hour], clock.nowMs());
+  }
+
+  async #record(ai: string, hour: Hour, { due, found }: Search): Promise<void> {
+    const { catalog } = this.#options;
+    const published = await catalog.manifests.newestPublication(ai, hour);
+    const before: PublishedRevision | null = published ? { revision: published.revision, hash: published.hash } : null;
+    for (const [place, { id }] of due.entries()) {
+      const counts = found.counts.filter(({ erasure }) => erasure === place);
+      const rows: ErasedRows = Object.fromEntries(counts.map((count) => [count.kind, count.rows]));
+      if (counts.length > 0) await catalog.erasures.recordHour(id, { hour, rows, before });
+    }
+  }
+
+  async #withdraw(ai: string, hour: Hour, { due, found }: Search): Promise<void> {
+    const { catalog, packages, participants } = this.#options;
+    await catalog.manifests.withdraw(ai, hour);
+    await packages.deleteUnder(`${ai}/${formatUtcHour(hour)}`);
+    const visitorIds = due.flatMap((erasure) => erasure.visitorIds);
+    for (const participant of participants)
+      await participant.eraseHour?.({ ai, hour, visitorIds, activations: found.activations });
+  }
+}
+
+function needsWork({ found, isBegun }: Search): boolean {
+  return isBegun || found.runPaths.length > 0;
+}
+
+function visitorsOf(due: readonly PendingErasure[]) {
+  return due.flatMap(({ visitorIds, untilMs }, erasure) =>
+    visitorIds.map((visitor) => ({ visitor, untilMs, erasure })),
+  );
+}
