@@ -13,6 +13,7 @@ import { eventBatch, eventRow, HOUR_START_MS } from '../../../test/helpers/event
 import { filesWith } from '../../../test/helpers/erase-visitors.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
+import { NO_RULES } from '../../rules/rule-set.ts';
 import { eraseJobsInPlace, HourLogEraser } from './hour-log-eraser.ts';
 import { HourLogReader } from './hour-log-reader.ts';
 import { HourLog } from './hour-log.ts';
@@ -48,7 +49,12 @@ async function openLog(t: TestContext): Promise<Log> {
 
 /** Stores wire events as the collector does. */
 async function collect({ store }: Log, elements: readonly unknown[], pathWord = 'web'): Promise<void> {
-  const mapper = { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined } as Mapper;
+  const mapper: Mapper = {
+    pageDomains: new PageDomains(),
+    userAgents: new UserAgents(),
+    onCut: () => undefined,
+    rulesOf: () => NO_RULES,
+  };
   const oversize = new Map<number, { bytes: number; head: string }>();
   for (const [place, element] of elements.entries())
     if (typeof element === 'object' && element !== null && 'head' in element)
