@@ -115,7 +115,7 @@ test('a back-fill of tags', async (t) => {
   await t.test('is of one rule and of some hours when told so', async () => {
     const one = await addRule(server, '--xpath', '/b');
     const other = await addRule(server, '--xpath', '*');
-    const range = ['--from', formatBeijingHour(next), '--until', formatBeijingHour(addHours(next, 1))];
+    const range = ['--from-hour', formatBeijingHour(next), '--until-hour', formatBeijingHour(addHours(next, 1))];
     assert.equal((await backfill(server, '--rule', one, ...range)).tags, 0);
     assert.deepEqual(await backfill(server, '--rule', other, ...range), { tags: 1, hours: [formatBeijingHour(next)] });
     assert.deepEqual(await backfill(server, '--rule', one), { tags: 1, hours: [formatBeijingHour(hour)] });
@@ -123,9 +123,9 @@ test('a back-fill of tags', async (t) => {
   await t.test('refuses hours that are not there, and rules that the project has not', async () => {
     const refusals: readonly [options: readonly string[], why: RegExp][] = [
       [['--rule', '0000000a'], /has no rule 0000000a/],
-      [['--from', '2018070100'], /Hour 2018070100 \(Beijing time\) is not kept; the first that is, is/],
-      [['--until', '2999010100'], /has not ended yet/],
-      [['--from', 'x'], /--from: "x" is no hour/],
+      [['--from-hour', '2018070100'], /Hour 2018070100 \(Beijing time\) is not kept; the first that is, is/],
+      [['--until-hour', '2999010100'], /has not ended yet/],
+      [['--from-hour', 'x'], /--from-hour: "x" is no hour/],
     ];
     for (const [options, why] of refusals) {
       const refused = await rule(server, 'backfill', ...options);

@@ -11,10 +11,10 @@ import { DeviceKeys } from '../ads/device-keys.ts';
 import type { TrackingLink } from '../catalog/tracking-link.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { EventBatch } from '../events/event-row.ts';
-import { ClientAddresses } from './client-address.ts';
 import { CollectorMetrics } from './collector-metrics.ts';
 import { IngestLimit } from './ingest-limit.ts';
 import { LinkRedirect, type LinkRedirectOptions } from './link-redirect.ts';
+import { ProjectAddresses } from './project-addresses.ts';
 
 const LINK: TrackingLink = {
   linkId: 'aB3dE6gH',
@@ -46,8 +46,8 @@ async function serve(
     store: { append: (batch) => Promise.resolve({ sendTimeMs: SEND_TIME_MS + 0 * rows.push(batch) }) },
     index: { isFull: false, add: (click) => Promise.resolve(void clicks.push(click)) },
     keys: new DeviceKeys(Buffer.alloc(32)),
-    clientAddresses: new ClientAddresses([]),
-    ingestLimit: new IngestLimit({ clock, bytesPerSecond: 0 }),
+    clientAddresses: new ProjectAddresses(() => []),
+    ingestLimit: new IngestLimit({ clock, bytesPerSecondOf: () => 0 }),
     metrics: new CollectorMetrics(new Registry()),
     clock,
     logger: pino({ level: 'silent' }),

@@ -11,11 +11,11 @@ export const ruleBackfillCommand: Command = {
   words: ['rule', 'backfill'],
   summary:
     'Give the actions of hours that have ended the tags of rules that were made later, as a new revision of those hours.',
-  options: [...WORKSHOP_OPTIONS, 'ai', 'rule', 'from', 'until', 'json'],
+  options: [...WORKSHOP_OPTIONS, 'ai', 'rule', 'from-hour', 'until-hour', 'json'],
   required: ['ai'],
   run: async ({ options, print }) => {
-    const from = optionalHourOption(options, 'from');
-    const until = optionalHourOption(options, 'until');
+    const from = optionalHourOption(options, 'from-hour');
+    const until = optionalHourOption(options, 'until-hour');
     refuseUnusable(options.text('data'));
     const [{ openWorkshop }, { backfillTags }] = await Promise.all([
       import('../system.ts'),

@@ -226,8 +226,12 @@ export const OPTION_TABLE = {
     default: '',
     description: 'Conditions that a rule is not to have any more.',
   },
-  from: { type: text, placeholder: 'yyyyMMddHH', description: 'The first hour, in Beijing time.' },
-  until: { type: text, placeholder: 'yyyyMMddHH', description: 'The hour before which to end, in Beijing time.' },
+  'from-hour': { type: text, placeholder: 'yyyyMMddHH', description: 'The first hour, in Beijing time.' },
+  'until-hour': {
+    type: text,
+    placeholder: 'yyyyMMddHH',
+    description: 'The hour before which to end, in Beijing time.',
+  },
   wait: { type: flag, description: 'Return when it is done, or has failed again. Needs a running server.' },
   manifest: {
     type: { kind: 'list' },

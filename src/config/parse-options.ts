@@ -30,9 +30,6 @@ export class OptionValues {
   integer(name: OptionName): number {
     return this.#required(name) as number;
   }
-  optionalInteger(name: OptionName): number | undefined {
-    return this.#values.get(name) as number | undefined;
-  }
   flag(name: OptionName): boolean {
     return this.#values.get(name) === true;
   }

@@ -143,11 +143,6 @@ const attributes = (column: string, wire: string, from: number, until: number): 
     Array.from({ length: until - from }, (_, place) => [`${column}${from + place}`, key(`${wire}${from + place}`)]),
   );
 
-const ofLink =
-  (name: keyof LinkFacts): Source =>
-  ({ link }) =>
-    link?.[name];
-
 /** Columns filled from the tracking link. */
 const linkColumns = {
   campaignId: derived('campaignId'),

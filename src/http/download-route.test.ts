@@ -280,7 +280,6 @@ function storeOf(stream: () => Readable, onClose: () => void): PackageStore {
     delete: () => Promise.resolve(),
     deleteUnder: () => Promise.resolve(),
     deleteBefore: () => Promise.resolve(),
-    deleteUnder: () => Promise.resolve(),
     open: (key) => {
       const close = () => {
         onClose();

@@ -60,7 +60,7 @@ async function openReplaying(t: TestContext, requests: readonly (readonly object
     replayRejected(
       {
         ai,
-        catalog: { settings: catalog.settings, replays },
+        catalog: { ...catalog, replays },
         store: log,
         reader,
         rejected,

@@ -29,7 +29,7 @@ import { MAX_RECORD_BYTES, parseRejectedRecord, type RejectedRecord } from './re
 
 export type ReplayOptions = {
   readonly ai: string;
-  readonly catalog: Pick<Catalog, 'settings' | 'replays'>;
+  readonly catalog: Pick<Catalog, 'settings' | 'replays' | 'rules' | 'links'>;
   readonly store: Pick<HourStore, 'append'>;
   readonly reader: HourReader;
   readonly rejected: RejectedEvents;

@@ -61,7 +61,8 @@ export async function exportPackages(
   return packages as Record<DataType, DownloadedPackage[]>;
 }
 
-function readPackage(dataType: DataType, gzip: Buffer): DownloadedPackage {
+/** Reads a package. Fails when its header is not as documented. */
+export function readPackage(dataType: DataType, gzip: Buffer): DownloadedPackage {
   const csv = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(gunzipSync(gzip));
   const [header, ...records] = parseCsv(csv);
   assert.deepEqual(header, EXPORT_COLUMNS[dataType], `the header of ${dataType}`);

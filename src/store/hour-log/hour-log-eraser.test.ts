@@ -9,6 +9,7 @@ import { PageDomains } from '../../events/page-domains.ts';
 import { visitorKeyOf } from '../../events/visitor-key.ts';
 import { UserAgents } from '../../events/user-agent.ts';
 import { waitFor } from '../../lib/clock.ts';
+import { NO_RULES } from '../../rules/rule-set.ts';
 import { eventBatch, eventRow, HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
 import { filesWith } from '../../../test/helpers/erase-visitors.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
@@ -48,7 +49,12 @@ async function openLog(t: TestContext): Promise<Log> {
 
 /** Stores wire events as the collector does. */
 async function collect({ store }: Log, elements: readonly unknown[], pathWord = 'web'): Promise<void> {
-  const mapper = { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined } as Mapper;
+  const mapper: Mapper = {
+    pageDomains: new PageDomains(),
+    userAgents: new UserAgents(),
+    onCut: () => undefined,
+    rulesOf: () => NO_RULES,
+  };
   const oversize = new Map<number, { bytes: number; head: string }>();
   for (const [place, element] of elements.entries())
     if (typeof element === 'object' && element !== null && 'head' in element)
