@@ -24,6 +24,7 @@ import {
 } from './package-rows.ts';
 import { buildLogEntry, buildManifestContent, hashCanonical, signManifestHash } from './public-manifest.ts';
 import { appendPublication, PUBLICATION_COLUMNS, readLog, readLogEnd, readNextRevision } from './publication-log.ts';
+import type { ReadCache } from './read-cache.ts';
 import { finishTask } from './task-table.ts';
 
 type ManifestDraft = Parameters<ManifestTable['publish']>[1];
@@ -32,9 +33,11 @@ type ManifestDraft = Parameters<ManifestTable['publish']>[1];
 export class SqlManifestTable implements ManifestTable {
   readonly #database: CatalogDatabase;
   readonly #signingKey: KeyObject;
+  readonly #readCache: ReadCache;
 
-  constructor(database: CatalogDatabase, signingKeyPem: string) {
+  constructor(database: CatalogDatabase, signingKeyPem: string, readCache: ReadCache) {
     this.#database = database;
+    this.#readCache = readCache;
     this.#signingKey = createPrivateKey(signingKeyPem);
   }
 
@@ -93,6 +96,16 @@ export class SqlManifestTable implements ManifestTable {
   }
 
   async listPackages(ai: string, hours: HourRange, dataType?: DataType): Promise<readonly PublishedPackage[]> {
+    const key = `packages ${ai} ${hours.from} ${hours.until} ${dataType ?? ''}`;
+    const read = () => this.#readPackages(ai, hours, dataType);
+    return (await this.#readCache.read(key, read, (packages) => packages.length)) ?? [];
+  }
+
+  async #readPackages(
+    ai: string,
+    hours: HourRange,
+    dataType: DataType | undefined,
+  ): Promise<readonly PublishedPackage[]> {
     let listed = this.#database.reader
       .selectFrom('manifest')
       .innerJoin('package', (join) =>
@@ -115,7 +128,13 @@ export class SqlManifestTable implements ManifestTable {
     return rows.map((row) => publishedOf(ai, row));
   }
 
-  async findPackage(ai: string, hour: Hour, dataType: DataType, name: string): Promise<PublishedPackage | undefined> {
+  findPackage(ai: string, hour: Hour, dataType: DataType, name: string): Promise<PublishedPackage | undefined> {
+    return this.#readCache.read(`package ${ai} ${hour} ${dataType} ${name}`, () =>
+      this.#readPackage(ai, hour, dataType, name),
+    );
+  }
+
+  async #readPackage(ai: string, hour: Hour, dataType: DataType, name: string): Promise<PublishedPackage | undefined> {
     const row = await this.#database.reader
       .selectFrom('package')
       .select(['package.hour', 'package.revision', ...PACKAGE_COLUMNS])

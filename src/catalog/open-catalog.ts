@@ -8,6 +8,7 @@ import type { Catalog } from './catalog.ts';
 import { SqlManifestTable } from './manifest-table.ts';
 import { ProjectCache } from './project-cache.ts';
 import { SqlProjectTable } from './project-table.ts';
+import { ReadCache } from './read-cache.ts';
 import { loadServerKeys } from './server-keys.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 import { SqlTaskTable } from './task-table.ts';
@@ -33,11 +34,12 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
   const database = await openSqliteDatabase({ path, clock, lockWaitMs });
   try {
     const serverKeys = await loadServerKeys(database, clock.nowMs());
+    const readCache = new ReadCache(database);
     return {
       projects: new SqlProjectTable(database, new ProjectCache(database)),
-      tokens: new SqlTokenTable(database),
-      tasks: new SqlTaskTable(database),
-      manifests: new SqlManifestTable(database, serverKeys.signingKeyPem),
+      tokens: new SqlTokenTable(database, readCache),
+      tasks: new SqlTaskTable(database, readCache),
+      manifests: new SqlManifestTable(database, serverKeys.signingKeyPem, readCache),
       serverKeys,
       close: () => database.close(),
     };
