@@ -3,13 +3,12 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { headerLine } from '../events/data-types.ts';
 import { addHours } from '../events/hour.ts';
-import type { PackageStore } from '../packages/package-store.ts';
+import type { OpenPackage, PackageStore } from '../packages/package-store.ts';
 import {
   beijingHour,
   createProject,
@@ -238,32 +237,26 @@ describe('GET of a link', () => {
   });
 });
 
-/** A store whose packages give two bytes and then fail, or just end, or give more than they should. */
+/** A store whose packages give two bytes and then fail, or just end, or say that they gave more than was asked for. */
 function failingStore(fault: 'error' | 'end' | 'more'): PackageStore {
-  const streamed = function* () {
-    yield Buffer.from('ab');
-    if (fault === 'error') throw Object.assign(new Error('i/o error'), { code: 'EIO' });
-    if (fault === 'more') yield Buffer.alloc(65_536);
+  const read = (into: Uint8Array, from: number): Promise<number> => {
+    if (from === 0) return Promise.resolve(2);
+    if (fault === 'error') return Promise.reject(Object.assign(new Error('i/o error'), { code: 'EIO' }));
+    return Promise.resolve(fault === 'end' ? 0 : into.length + 1);
   };
-  return storeOf(
-    () => Readable.from(streamed()),
-    () => undefined,
-  );
+  return storeOf(read, () => undefined);
 }
 
 /** A store whose packages stop after one byte, and a promise that is fulfilled when one is closed. */
 function stalledStore(): { store: PackageStore; closed: Promise<undefined> } {
   const { promise: closed, resolve } = Promise.withResolvers<undefined>();
-  const stalled = () => {
-    const stream = new Readable({ read: () => undefined });
-    stream.push('a');
-    return stream;
-  };
-  return { store: storeOf(stalled, () => resolve(undefined)), closed };
+  const read = (_into: Uint8Array, from: number) =>
+    from === 0 ? Promise.resolve(1) : Promise.withResolvers<number>().promise;
+  return { store: storeOf(read, () => resolve(undefined)), closed };
 }
 
-/** A store that takes any package and gives out its own streams, with the right size. */
-function storeOf(stream: () => Readable, onClose: () => void): PackageStore {
+/** A store that takes any package and reads others as it is told, with the right size. */
+function storeOf(read: OpenPackage['read'], onClose: () => void): PackageStore {
   const sizes = new Map<string, number>();
   return {
     create: (key) => {
@@ -284,7 +277,8 @@ function storeOf(stream: () => Readable, onClose: () => void): PackageStore {
         onClose();
         return Promise.resolve();
       };
-      return Promise.resolve({ bytes: sizes.get(key)!, stream, close });
+      const stream = (): never => assert.fail('A download reads.');
+      return Promise.resolve({ bytes: sizes.get(key)!, read, stream, close });
     },
   };
 }
