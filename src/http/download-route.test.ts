@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -23,10 +23,10 @@ const HOUR = beijingHour('2018071809');
 const ROWS = 'row\n'.repeat(1000);
 
 /** A server with one published package, its link, and a request that is sent as it stands. */
-async function openPackageServer(t: TestContext, options: TestApiOptions = {}) {
+async function openPackageServer(t: TestContext, options: TestApiOptions = {}, rows = ROWS) {
   const api = await openTestApi(t, options);
   const project = await createProject(api.catalog);
-  const [entry] = await publishHour(api, project, HOUR, { page: [ROWS] });
+  const [entry] = await publishHour(api, project, HOUR, { page: [rows] });
   const token = await api.catalog.tokens.create(project.ai, NOW_MS);
   const exported = await fetch(`${api.baseUrl}/v2/insights/hour/page/${project.ai}/2018071809.json`, {
     headers: { Authorization: token },
@@ -173,6 +173,31 @@ describe('GET of a link', () => {
     assert.equal(removed.statusCode, 410);
     assert.match(String(removed.content), /ask the export call again/);
     assert.equal(logged.length, 1);
+  });
+
+  test('answers 410 as soon as the catalog has let a package go that was sent just before', async (t) => {
+    const { get, catalog } = await openPackageServer(t);
+    assert.equal((await get()).statusCode, 200);
+    await catalog.manifests.deletePackagesBefore(addHours(HOUR, 1));
+    assert.equal((await get()).statusCode, 410);
+  });
+
+  test('sends a package of many chunks, and any range of it, whole', async (t) => {
+    const rows = randomBytes(900_000).toString('hex'); // does not compress below half
+    const { get, entry } = await openPackageServer(t, {}, rows);
+    const whole = await get();
+    assert.equal(whole.content.length, entry.bytes);
+    assert.equal(createHash('md5').update(whole.content).digest('hex'), entry.md5);
+    assert.ok(entry.bytes > 3 * 262_144, 'the package is larger than three chunks');
+    for (const [from, until] of [
+      [0, 262_144],
+      [0, 262_145],
+      [1, 524_289],
+      [262_143, entry.bytes],
+    ] as const) {
+      const part = await get(undefined, { headers: { Range: `bytes=${from}-${until - 1}` } });
+      assert.ok(part.content.equals(whole.content.subarray(from, until)), `${from} to ${until}`);
+    }
   });
 
   test('sends nothing of a package whose size is not that of the manifest', async (t) => {
