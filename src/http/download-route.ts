@@ -106,12 +106,14 @@ async function sendPackage(
   }
   try {
     const outcome = await sender.send(raw, { opened, from, until });
-    if (outcome === 'sent') return reply;
-    logger.info({ key: found.key, requestId: request.id }, 'A client hung up during a download.');
+    if (outcome === 'left') {
+      raw.destroy(); // an answer cut short must not look like a whole one
+      logger.info({ key: found.key, requestId: request.id }, 'A client hung up during a download.');
+    }
   } catch (error) {
+    raw.destroy();
     logger.error({ err: error, key: found.key, requestId: request.id }, 'A download failed.');
   }
-  raw.destroy(); // an answer cut short must not look like a whole one
   return reply;
 }
 
