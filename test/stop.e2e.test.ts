@@ -132,7 +132,7 @@ describe('tidegate serve, held up while it stops', { timeout: 240_000, concurren
       eventsPerRequest: 200,
       prefix: 'x',
     });
-    await stream.reach(60_000);
+    await stream.reach(200_000);
     await stream.stop();
     await filling.kill('SIGKILL');
 
