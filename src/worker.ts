@@ -11,7 +11,7 @@ import { useCrc32 } from './lib/crc32.ts';
 import { sendingCodes } from './lib/thread-errors.ts';
 import { completeRuns as complete } from './store/hour-log/complete-runs.ts';
 import { linkServerEvents as link } from './store/hour-log/link-server-events.ts';
-import { sortSegment as sort } from './store/hour-log/sort-segment.ts';
+import { releaseSortMemory, sortSegment as sort } from './store/hour-log/sort-segment.ts';
 
 // Whoever wants zlib wants no library of the system's.
 if ((workerData as { readonly gzip: GzipCodecChoice }).gzip !== 'zlib') {
@@ -24,4 +24,7 @@ const exportJobs = new ExportJobsInPlace();
 export const sortSegment = sendingCodes(sort);
 export const completeRuns = sendingCodes(complete);
 export const linkServerEvents = sendingCodes(link);
-export const exportHour = sendingCodes((job: ExportHourJob) => exportJobs.exportHour(job));
+export const exportHour = sendingCodes((job: ExportHourJob) => {
+  releaseSortMemory();
+  return exportJobs.exportHour(job);
+});

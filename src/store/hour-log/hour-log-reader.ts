@@ -21,7 +21,8 @@ import {
 import { mergeRows } from './merge.ts';
 import { hasExactly, isCount, isListOf, isText, parseCheckedJson } from './checked-json.ts';
 import type { RunGroup } from './run-format.ts';
-import { openCursors, readRun, readThrough, type IndexedRun, type RunCursor } from './run-reader.ts';
+import { indexedRun } from './run-indexes.ts';
+import { openCursors, readThrough, type IndexedRun, type RunCursor } from './run-reader.ts';
 
 /** What `ready.json` says: the runs of the hour, and whether its incomplete records were completed into some of them. */
 export type ReadyHour = { readonly version: 1; readonly runs: readonly string[] };
@@ -70,7 +71,7 @@ export class HourLogReader implements HourReader {
 
   /** Gives the paths and indexes of all runs that count for an hour. */
   #runs(hour: Hour): readonly IndexedRun[] {
-    return this.runPaths(hour).map(readRun);
+    return this.runPaths(hour).map(indexedRun);
   }
 
   /**
@@ -85,7 +86,7 @@ export class HourLogReader implements HourReader {
     }
     return this.#tailRunPaths(hour).flatMap((path) => {
       try {
-        const run = [readRun(path)];
+        const run = [indexedRun(path)];
         for (const cursor of openCursors(run, ai, kind, 'tail')) readThrough(cursor);
         return openCursors(run, ai, kind, 'tail');
       } catch (error) {

@@ -28,17 +28,6 @@ export function buildSegmentHeader(hour: Hour): Buffer {
 /** One batch of a frame: its bytes within the segment, and the frame's send time. */
 export type BatchView = { readonly start: number; readonly end: number; readonly sendTimeMs: number };
 
-/** Finds the end of the last whole frame; 0 when not even the header is whole. */
-export function validLengthOf(bytes: Buffer): number {
-  if (bytes.length < SEGMENT_HEADER_BYTES || bytes.toString('latin1', 0, 8) !== SEGMENT_MAGIC) return 0;
-  let at = SEGMENT_HEADER_BYTES;
-  for (;;) {
-    const end = frameEnd(bytes, at);
-    if (end === undefined) return at;
-    at = end;
-  }
-}
-
 /**
  * Says whether a whole frame stands behind this place, which is the end of the valid length. Nothing is ever written behind a
  * frame that is not whole, so then it was whole once: it is damaged, and not a torn tail. Only looked for where a tail is torn.
