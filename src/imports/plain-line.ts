@@ -24,6 +24,11 @@ const ARRAY_END = 0x5d;
 const BLANK = 0x20;
 const SEND_TIME_DIGITS = 13;
 
+// What a byte means where the end of a text is looked for, and where that of an object or array is.
+const IN_TEXT = tableOf(QUOTE, BACKSLASH);
+const IN_PLAIN_TEXT = tableOf(QUOTE, BACKSLASH, ...Array.from({ length: BLANK }, (_, byte) => byte));
+const BETWEEN_TEXTS = tableOf(QUOTE, OBJECT_START, ARRAY_START, OBJECT_END, ARRAY_END);
+
 type OwnKey = 'sendTime' | 'platform' | 'ip' | 'userAgent';
 const OWN_KEYS: readonly OwnKey[] = ['sendTime', 'platform', 'ip', 'userAgent'];
 
@@ -52,9 +57,11 @@ export class PlainLine {
     for (;;) {
       const keyEnd = endOfPlainText(bytes, at);
       if (keyEnd === NOT_PLAIN) return false;
-      const valueStart = skipBlanks(bytes, skipBlanks(bytes, keyEnd) + 1);
+      const colon = skipBlanks(bytes, keyEnd);
+      if (bytes[colon] !== COLON) return false;
+      const valueStart = skipBlanks(bytes, colon + 1);
       const end = endOfValue(bytes, valueStart);
-      if (bytes[skipBlanks(bytes, keyEnd)] !== COLON || end === NOT_PLAIN) return false;
+      if (end === NOT_PLAIN) return false;
       const own = ownKeyAt(bytes, at + 1, keyEnd - 1);
       if (own !== undefined) {
         if (this.#found.has(own) || !this.#take(own, valueStart, end)) return false;
@@ -135,21 +142,19 @@ function ownKeyAt(bytes: Buffer, start: number, end: number): OwnKey | undefined
 
 /** Finds the end of a text, its quotes included, in which nothing is escaped. */
 function endOfPlainText(bytes: Buffer, at: number): number {
+  const { length } = bytes;
   if (bytes[at] !== QUOTE) return NOT_PLAIN;
-  for (let place = at + 1; place < bytes.length; place += 1) {
-    const byte = bytes[place]!;
-    if (byte === QUOTE) return place + 1;
-    if (byte === BACKSLASH || byte < BLANK) return NOT_PLAIN;
-  }
-  return NOT_PLAIN;
+  let place = at + 1;
+  while (place < length && IN_PLAIN_TEXT[bytes[place]!] === 0) place += 1;
+  return place < length && bytes[place] === QUOTE ? place + 1 : NOT_PLAIN;
 }
 
 /** Finds the end of a text, its quotes included. */
 function endOfText(bytes: Buffer, at: number): number {
-  for (let place = at + 1; place < bytes.length; place += 1) {
-    const byte = bytes[place]!;
-    if (byte === QUOTE) return place + 1;
-    if (byte === BACKSLASH) place += 1;
+  const { length } = bytes;
+  for (let place = at + 1; place < length; place += 2) {
+    while (place < length && IN_TEXT[bytes[place]!] === 0) place += 1;
+    if (place < length && bytes[place] === QUOTE) return place + 1;
   }
   return NOT_PLAIN;
 }
@@ -158,22 +163,7 @@ function endOfText(bytes: Buffer, at: number): number {
 function endOfValue(bytes: Buffer, from: number): number {
   const first = bytes[from];
   if (first === QUOTE) return endOfText(bytes, from);
-  if (first === OBJECT_START || first === ARRAY_START) {
-    let depth = 0;
-    for (let at = from; at < bytes.length; at += 1) {
-      const byte = bytes[at]!;
-      if (byte === QUOTE) {
-        const end = endOfText(bytes, at);
-        if (end === NOT_PLAIN) return NOT_PLAIN;
-        at = end - 1;
-      } else if (byte === OBJECT_START || byte === ARRAY_START) depth += 1;
-      else if (byte === OBJECT_END || byte === ARRAY_END) {
-        depth -= 1;
-        if (depth === 0) return at + 1;
-      }
-    }
-    return NOT_PLAIN;
-  }
+  if (first === OBJECT_START || first === ARRAY_START) return endOfNested(bytes, from);
   let at = from;
   while (at < bytes.length) {
     const byte = bytes[at]!;
@@ -189,4 +179,29 @@ function skipBlanks(bytes: Buffer, from: number): number {
   for (let byte = bytes[at]; byte === BLANK || byte === 0x0a || byte === 0x0d || byte === 0x09; byte = bytes[at])
     at += 1;
   return at;
+}
+
+/** Finds the end of an object or array. */
+function endOfNested(bytes: Buffer, from: number): number {
+  const { length } = bytes;
+  let depth = 0;
+  for (let at = from; at < length;) {
+    const byte = bytes[at]!;
+    if (BETWEEN_TEXTS[byte] === 0) at += 1;
+    else if (byte === QUOTE) {
+      at = endOfText(bytes, at);
+      if (at === NOT_PLAIN) return NOT_PLAIN;
+    } else {
+      depth += byte === OBJECT_START || byte === ARRAY_START ? 1 : -1;
+      at += 1;
+      if (depth === 0) return at;
+    }
+  }
+  return NOT_PLAIN;
+}
+
+function tableOf(...bytes: number[]): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const byte of bytes) table[byte] = 1;
+  return table;
 }
