@@ -7,7 +7,10 @@
  * of a kind, some by text, link or place in a list, a few by pieces of an xpath. One action in four fits a rule. Both ways of mapping
  * take turns in every round, and the median of the rounds is shown.
  */
-import { mapEvents, type Mapper } from '../src/events/map-events.ts';
+import type { Mapper } from '../src/events/map-events.ts';
+import { TapeMapper } from '../src/events/map-tape.ts';
+import { JsonTape } from '../src/wire/json-tape.ts';
+import { DEFAULT_WIRE_LIMITS } from '../src/wire/wire-limits.ts';
 import { PageDomains } from '../src/events/page-domains.ts';
 import { UserAgents } from '../src/events/user-agent.ts';
 import { WireActionFields } from '../src/events/action-tags.ts';
@@ -74,20 +77,16 @@ function newMapper(rules: RuleSet): Mapper {
   return { pageDomains: new PageDomains(), userAgents: new UserAgents(), onCut: () => undefined, rulesOf: () => rules };
 }
 
-/** Maps every request once and gives the nanoseconds an action, and the rows of action_tag. */
-function mapAll(requests: readonly (readonly object[])[], mapper: Mapper): { nsPerAction: number; tags: number } {
+/** Reads and maps every body once, as a collector does, and gives the nanoseconds an action, and the rows of action_tag. */
+function mapAll(bodies: readonly Buffer[], mapper: Mapper): { nsPerAction: number; tags: number } {
+  const tape = new JsonTape();
+  const tapeMapper = new TapeMapper(tape, mapper);
   let tags = 0;
   const startMs = performance.now();
-  for (const elements of requests) {
-    const request = {
-      ai: '0123456789abcdef',
-      pathWord: 'web',
-      elements,
-      oversize: new Map(),
-      ip: null,
-      userAgent: null,
-    };
-    for (const { kind } of mapEvents(request, mapper).rows) if (kind === 'action_tag') tags += 1;
+  for (const body of bodies) {
+    if (!tape.read(body, DEFAULT_WIRE_LIMITS)) throw new Error('a body is not on the tape');
+    const { receipts } = tapeMapper.map({ ai: '0123456789abcdef', pathWord: 'web', ip: null, userAgent: null });
+    for (const { line, rows } of receipts) if (line === 'action_tag') tags += rows;
   }
   const nsPerAction = ((performance.now() - startMs) * 1e6) / (REQUESTS * EVENTS_PER_REQUEST);
   return { nsPerAction, tags };
@@ -113,11 +112,12 @@ const compileStartMs = performance.now();
 const compiled = compileRules(rules);
 console.log(`compiling ${RULES} rules: ${(performance.now() - compileStartMs).toFixed(1)} ms`);
 const requests = buildRequests();
+const bodies = requests.map((events) => Buffer.from(JSON.stringify(events)));
 const results = { none: [] as number[], all: [] as number[], match: [] as number[] };
 let tags = 0;
 for (let round = 0; round < ROUNDS; round += 1) {
-  results.none.push(mapAll(requests, newMapper(NO_RULES)).nsPerAction);
-  const withRules = mapAll(requests, newMapper(compiled));
+  results.none.push(mapAll(bodies, newMapper(NO_RULES)).nsPerAction);
+  const withRules = mapAll(bodies, newMapper(compiled));
   results.all.push(withRules.nsPerAction);
   tags = withRules.tags;
   results.match.push(matchAll(requests, compiled));

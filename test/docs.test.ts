@@ -140,7 +140,7 @@ const probe = {
   element: new Proxy({}, { get: (_, key) => `from \`e[].${String(key)}\`` }),
   timeMs: 'from `tm`',
   pathPlatform: null,
-  isWeb: false,
+  isWeb: true,
   ip: 'from client address',
   userAgent: 'from user agent',
   operatingSystem: () => ({

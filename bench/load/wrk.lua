@@ -1,4 +1,5 @@
 -- Sends prepared bodies in turn, and prints what wrk measured as one line of JSON.
+-- A PATH with {expire} is asked with each number of minutes from 1 to 1,440 in turn, so that no two calls next to each other are alike.
 -- Arguments: METHOD, PATH, the file of bodies ("-": none), milliseconds each connection waits between requests (0: none).
 local requests = {}
 local place = 0
@@ -7,7 +8,9 @@ local waitMs = 0
 function init(args)
   local method, path, file = args[1], args[2], args[3]
   waitMs = tonumber(args[4])
-  if file == "-" then
+  if path:find("{expire}", 1, true) then
+    for minutes = 1, 1440 do requests[minutes] = wrk.format(method, (path:gsub("{expire}", minutes))) end
+  elseif file == "-" then
     requests[1] = wrk.format(method, path)
   else
     local bodies = assert(io.open(file, "rb"))

@@ -1,4 +1,9 @@
-/** Download: a package whole and by Range, by one client and by sixteen, against nginx serving the same file. */
+/**
+ * Download: a package whole and by Range, by one client and by sixteen, against nginx serving the same file.
+ *
+ * The full size is a package of about 64 MiB, as the program makes them; the others are of some megabytes, where what a request
+ * costs besides its bytes shows. Each curl takes many packages over one connection, so that its own start is little of the time.
+ */
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { formatBeijingHour, hourOf } from '../../src/events/hour.ts';
@@ -21,7 +26,7 @@ export type ServedPackage = {
   peers(): Promise<readonly { readonly name: string; readonly pid: number; readonly url: string }[]>;
 };
 
-const ROWS: Readonly<Record<Size, number>> = { full: 1_000_000, small: 50_000, quick: 100_000 };
+const ROWS: Readonly<Record<Size, number>> = { full: 1_600_000, small: 50_000, quick: 100_000 };
 /** What all clients of one measurement take together. */
 const BYTES: Readonly<Record<Size, number>> = { full: 2 * 1024 ** 3, small: 256 * 1024 ** 2, quick: 256 * 1024 ** 2 };
 const WARM_UP_BYTES = 64 * 1024 ** 2;

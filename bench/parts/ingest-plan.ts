@@ -8,7 +8,8 @@ import type { ReceiverArgument } from '../peers/receiver-entry.ts';
 import type { Size } from './part.ts';
 
 export type IngestCase = { readonly events: number; readonly connections: number };
-export type IngestContestant = 'nginx' | ReceiverArgument['kind'] | 'tidegate' | 'tidegate, 2 collectors';
+export type IngestContestant =
+  'nginx' | ReceiverArgument['kind'] | 'tidegate' | 'tidegate, 2 collectors' | 'tidegate, 5,000 rules';
 export type IngestPlan = {
   /** In the order of a round. */
   readonly cases: Readonly<Partial<Record<IngestContestant, readonly IngestCase[]>>>;
@@ -39,6 +40,7 @@ export const INGEST_PLANS: Readonly<Record<Size, IngestPlan>> = {
       duckdb: STORE_CASES,
       chdb: STORE_CASES,
       tidegate: [...BY_CONNECTIONS, ...OTHER_SIZES, ...ENDS],
+      'tidegate, 5,000 rules': [MIDDLE],
       'tidegate, 2 collectors': [...BY_CONNECTIONS, ...OTHER_SIZES],
     },
     seconds: 3,
@@ -53,6 +55,7 @@ export const INGEST_PLANS: Readonly<Record<Size, IngestPlan>> = {
       duckdb: [MIDDLE],
       chdb: [MIDDLE],
       tidegate: [MIDDLE],
+      'tidegate, 5,000 rules': [MIDDLE],
       'tidegate, 2 collectors': [MIDDLE],
     },
     seconds: 1,

@@ -10,6 +10,8 @@ import { actionBodies } from '../action-traffic.ts';
 import { writeBodies } from '../load/bodies-file.ts';
 import { runWrk, type WrkOptions } from '../load/wrk.ts';
 import { coresOf } from '../measure/machine.ts';
+import type { RuleDraft } from '../../src/rules/rule.ts';
+import { manyRules } from '../load/many-rules.ts';
 import { Stage } from '../measure/stage.ts';
 import { startNginx } from '../peers/nginx.ts';
 import { benchProject, newData, startTidegate } from '../peers/tidegate.ts';
@@ -33,6 +35,7 @@ const STARTS: Readonly<Record<IngestContestant, Start>> = {
   chdb: (stage) => startReceiver(stage, 'chdb'),
   tidegate: (stage) => startCollectors(stage, 1),
   'tidegate, 2 collectors': (stage) => startCollectors(stage, 2),
+  'tidegate, 5,000 rules': (stage) => startCollectors(stage, 1, manyRules()),
 };
 
 /** Measures every contestant in each of its cases, one contestant after the other in each round. */
@@ -54,7 +57,7 @@ export async function measureIngest({ stage, recorder, size, rounds }: PartConte
         if (asked.events === MIDDLE.events && asked.connections === MIDDLE.connections)
           middleRate = figures.requestsPerSecond;
       }
-      if (hasHalfRate && contestant.startsWith('tidegate')) {
+      if (hasHalfRate && (contestant === 'tidegate' || contestant === 'tidegate, 2 collectors')) {
         const figures = await measure(MIDDLE, { seconds, waitMs: halfRateWaitMs(MIDDLE.connections, middleRate) });
         recorder.add({ round, contestant, case: { ...MIDDLE, rate: 'half' }, figures });
       }
@@ -106,8 +109,12 @@ async function writeAllBodies(stage: Stage): Promise<(events: number) => string>
   return fileOf;
 }
 
-async function startCollectors(stage: Stage, collectors: number): Promise<RunningServer> {
-  const data = await newData(stage, [PROJECT]);
+async function startCollectors(
+  stage: Stage,
+  collectors: number,
+  rules: readonly RuleDraft[] = [],
+): Promise<RunningServer> {
+  const data = await newData(stage, [PROJECT], rules);
   return startTidegate({ stage, data, cores: coresOf(collectors).server, changes: { collectors } });
 }
 

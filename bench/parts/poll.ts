@@ -1,4 +1,9 @@
-/** Poll: the call for a whole day with many packages, without a rate limit, against nginx serving the same answer as a file. */
+/**
+ * Poll: the call for a whole day with many packages, without a rate limit, against nginx serving the same answer as a file.
+ *
+ * Calls that are alike within one second get one answer, which is made once. So there is a second contestant, whose calls each ask
+ * for another life of the links: every answer of it is signed and written anew.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeSampleDay } from '../../src/demo/sample-day.ts';
@@ -41,6 +46,10 @@ export async function measurePoll({ stage, recorder, size, rounds }: PartContext
           const figures = await pollDay(stage, day, server, { connections, seconds: SECONDS[size] });
           recorder.add({ round, contestant, case: { connections, links: day.links }, figures });
         }
+        const eachAnew = { ...day, path: `${day.path}?expire={expire}` };
+        const figures = await pollDay(stage, eachAnew, day.peers.tidegate, { connections, seconds: SECONDS[size] });
+        const contestant = 'tidegate, each answer anew';
+        recorder.add({ round, contestant, case: { connections, links: day.links }, figures });
       }
     }
   }

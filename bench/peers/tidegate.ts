@@ -3,6 +3,7 @@ import { cp, link, mkdir, readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { openDataCatalog } from '../../src/catalog/data-catalog.ts';
 import type { Project } from '../../src/catalog/catalog.ts';
+import type { RuleDraft } from '../../src/rules/rule.ts';
 import { ExportClient, getToken } from '../../src/client/export-client.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { ServerConfig } from '../../src/system.ts';
@@ -58,11 +59,18 @@ export function benchProject(place: number, fromMs: number): Project {
   };
 }
 
-/** Makes a data directory with these projects. */
-export async function newData(stage: Stage, projects: readonly Project[]): Promise<string> {
+/** Makes a data directory with these projects, each with these rules. */
+export async function newData(
+  stage: Stage,
+  projects: readonly Project[],
+  rules: readonly RuleDraft[] = [],
+): Promise<string> {
   const data = join(await stage.folder('data'), 'data');
   const catalog = await openDataCatalog(data, systemClock);
-  for (const project of projects) await catalog.projects.create(project);
+  for (const project of projects) {
+    await catalog.projects.create(project);
+    if (rules.length > 0) await catalog.rules.import(project.ai, rules);
+  }
   await catalog.close();
   return data;
 }

@@ -295,7 +295,10 @@ export interface ManifestTable {
   listRevisions(ai: string, hours: HourRange): Promise<readonly { readonly hour: Hour; readonly revision: number }[]>;
   /** Lists entries of a project's publication log in their order: at most `limit`, from the one numbered `fromSeq` on. */
   listLog(ai: string, page: { readonly fromSeq: number; readonly limit: number }): Promise<readonly Publication[]>;
-  /** Lists the packages of the newest revisions of these hours, in order of hour, data type and part. */
+  /**
+   * Lists the packages of the newest revisions of these hours, in order of hour, data type and part. The same array comes again
+   * only while nothing in the catalog has changed, so what is made of it may be kept with it.
+   */
   listPackages(ai: string, hours: HourRange, dataType?: DataType): Promise<readonly PublishedPackage[]>;
   /** Finds a package by what its link says, in any revision still kept. */
   findPackage(ai: string, hour: Hour, dataType: DataType, name: string): Promise<PublishedPackage | undefined>;

@@ -39,6 +39,7 @@ import {
   readNewestPublication,
   readNextRevision,
 } from './publication-log.ts';
+import type { ReadCache } from './read-cache.ts';
 import { finishTask } from './task-table.ts';
 import { requestWithPublication } from './legacy-export-table.ts';
 import { FIXED_DEFAULTS } from './project-settings.ts';
@@ -50,10 +51,20 @@ export class SqlManifestTable implements ManifestTable {
   readonly #database: CatalogDatabase;
   readonly #signingKey: KeyObject;
   readonly #settings: Pick<SettingTable, 'of'>;
+  readonly #readCache: ReadCache;
 
-  constructor(database: CatalogDatabase, signingKeyPem: string, settings: Pick<SettingTable, 'of'>) {
+  constructor(
+    database: CatalogDatabase,
+    options: {
+      readonly signingKeyPem: string;
+      readonly settings: Pick<SettingTable, 'of'>;
+      readonly readCache: ReadCache;
+    },
+  ) {
+    const { signingKeyPem } = options;
     this.#database = database;
-    this.#settings = settings;
+    this.#settings = options.settings;
+    this.#readCache = options.readCache;
     this.#signingKey = createPrivateKey(signingKeyPem);
   }
 
@@ -114,6 +125,16 @@ export class SqlManifestTable implements ManifestTable {
   }
 
   async listPackages(ai: string, hours: HourRange, dataType?: DataType): Promise<readonly PublishedPackage[]> {
+    const key = `packages ${ai} ${hours.from} ${hours.until} ${dataType ?? ''}`;
+    const read = () => this.#readPackages(ai, hours, dataType);
+    return (await this.#readCache.read(key, read, (packages) => packages.length)) ?? [];
+  }
+
+  async #readPackages(
+    ai: string,
+    hours: HourRange,
+    dataType: DataType | undefined,
+  ): Promise<readonly PublishedPackage[]> {
     let listed = this.#database.reader
       .selectFrom('manifest')
       .innerJoin('package', (join) =>
@@ -136,7 +157,13 @@ export class SqlManifestTable implements ManifestTable {
     return rows.map((row) => publishedOf(ai, row));
   }
 
-  async findPackage(ai: string, hour: Hour, dataType: DataType, name: string): Promise<PublishedPackage | undefined> {
+  findPackage(ai: string, hour: Hour, dataType: DataType, name: string): Promise<PublishedPackage | undefined> {
+    return this.#readCache.read(`package ${ai} ${hour} ${dataType} ${name}`, () =>
+      this.#readPackage(ai, hour, dataType, name),
+    );
+  }
+
+  async #readPackage(ai: string, hour: Hour, dataType: DataType, name: string): Promise<PublishedPackage | undefined> {
     const row = await this.#database.reader
       .selectFrom('package')
       .select(['package.hour', 'package.revision', ...PACKAGE_COLUMNS])

@@ -11,6 +11,7 @@ import { SqlLinkTable } from './link-table.ts';
 import { SqlManifestTable } from './manifest-table.ts';
 import { ProjectCache } from './project-cache.ts';
 import { SqlProjectTable } from './project-table.ts';
+import { ReadCache } from './read-cache.ts';
 import { SqlReplayTable } from './replay-table.ts';
 import { RuleCache } from './rule-cache.ts';
 import { SqlRuleTable } from './rule-table.ts';
@@ -40,16 +41,17 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
   const database = await openSqliteDatabase({ path, clock, lockWaitMs });
   try {
     const serverKeys = await loadServerKeys(database, clock.nowMs());
+    const readCache = new ReadCache(database);
     const projectCache = new ProjectCache(database);
     const settings = new SqlSettingTable(database, projectCache);
     return {
       projects: new SqlProjectTable(database, projectCache),
       settings,
       replays: new SqlReplayTable(database),
-      tokens: new SqlTokenTable(database),
+      tokens: new SqlTokenTable(database, readCache),
       rules: new SqlRuleTable(database, new RuleCache(database, projectCache)),
-      tasks: new SqlTaskTable(database),
-      manifests: new SqlManifestTable(database, serverKeys.signingKeyPem, settings),
+      tasks: new SqlTaskTable(database, readCache),
+      manifests: new SqlManifestTable(database, { signingKeyPem: serverKeys.signingKeyPem, settings, readCache }),
       legacy: new SqlLegacyExportTable(database),
       links: new SqlLinkTable(database),
       erasures: new SqlErasureTable(database),

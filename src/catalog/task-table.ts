@@ -12,6 +12,7 @@ import { randomUUID } from 'node:crypto';
 import { addHours, hourFromInteger, type Hour, type HourRange } from '../events/hour.ts';
 import type { CatalogDatabase, CatalogReader, CatalogTransaction } from './catalog-database.ts';
 import type { ClaimedTask, ExportTask, TaskStatus, TaskTable } from './catalog.ts';
+import type { ReadCache } from './read-cache.ts';
 
 /** Rows of one insert and hours of one list, well below the 32,766 parameters of a statement. */
 const CHUNK_HOURS = 1_000;
@@ -30,9 +31,11 @@ type TaskClaim = Parameters<TaskTable['claim']>[0];
 /** The task table of a SQL catalog. */
 export class SqlTaskTable implements TaskTable {
   readonly #database: CatalogDatabase;
+  readonly #readCache: ReadCache;
 
-  constructor(database: CatalogDatabase) {
+  constructor(database: CatalogDatabase, readCache: ReadCache) {
     this.#database = database;
+    this.#readCache = readCache;
   }
 
   async ensure(ai: string, hours: HourRange, nowMs: number): Promise<number> {
@@ -126,6 +129,17 @@ export class SqlTaskTable implements TaskTable {
   }
 
   async list(ai: string, hours: HourRange): Promise<readonly ExportTask[]> {
+    const key = `tasks ${ai} ${hours.from} ${hours.until}`;
+    return (
+      (await this.#readCache.read(
+        key,
+        () => this.#readTasks(ai, hours),
+        (tasks) => tasks.length,
+      )) ?? []
+    );
+  }
+
+  async #readTasks(ai: string, hours: HourRange): Promise<readonly ExportTask[]> {
     const rows = await this.#database.reader
       .selectFrom('task')
       .select(TASK_COLUMNS)

@@ -7,6 +7,7 @@ import { AppError } from '../errors/app-error.ts';
 import type { CatalogDatabase } from './catalog-database.ts';
 import { PROJECT_COLUMNS } from './catalog-schema.ts';
 import type { Project, TokenTable } from './catalog.ts';
+import type { ReadCache } from './read-cache.ts';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const TOKEN_LENGTH = 64;
@@ -17,9 +18,11 @@ const LIVING_TOKENS_PER_PROJECT = 20;
 /** The token table of a SQL catalog. */
 export class SqlTokenTable implements TokenTable {
   readonly #database: CatalogDatabase;
+  readonly #readCache: ReadCache;
 
-  constructor(database: CatalogDatabase) {
+  constructor(database: CatalogDatabase, readCache: ReadCache) {
     this.#database = database;
+    this.#readCache = readCache;
   }
 
   async create(ai: string, nowMs: number): Promise<string> {
@@ -56,13 +59,21 @@ export class SqlTokenTable implements TokenTable {
 
   async findProject(token: string, nowMs: number): Promise<Project | undefined> {
     if (!TOKEN_FORM.test(token)) return undefined;
-    return this.#database.reader
+    const hash = hashToken(token);
+    const found = await this.#readCache.read(`token ${hash}`, () => this.#readToken(hash));
+    return found !== undefined && found.expiresAtMs > nowMs ? found.project : undefined;
+  }
+
+  async #readToken(hash: string): Promise<{ readonly project: Project; readonly expiresAtMs: number } | undefined> {
+    const row = await this.#database.reader
       .selectFrom('token')
       .innerJoin('project', 'project.ai', 'token.ai')
-      .select(PROJECT_COLUMNS)
-      .where('token.hash', '=', hashToken(token))
-      .where('token.expires_at_ms', '>', nowMs)
+      .select([...PROJECT_COLUMNS, 'token.expires_at_ms as expiresAtMs'])
+      .where('token.hash', '=', hash)
       .executeTakeFirst();
+    if (!row) return undefined;
+    const { expiresAtMs, ...project } = row;
+    return { project, expiresAtMs };
   }
 }
 

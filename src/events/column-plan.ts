@@ -36,10 +36,14 @@ export type Plan = {
 
 /** The keys of an element of `e[]` that are looked at; `x` is no column's. */
 export const ELEMENT_KEYS = ['tm', 'h', 'v', 'idx', 'obj', 'x'] as const;
+/** Places in ELEMENT_KEYS. */
+export const ELEMENT_HREF = 1;
+export const ELEMENT_VALUE = 2;
+export const ELEMENT_INDEX = 3;
 export const ELEMENT_XPATH = 5;
 
 /** Places of values that are looked at besides the columns; -1 where the event has no such key. */
-export type KeyPlaces = Readonly<Record<'t' | 'tm' | 'u' | 's' | 'ptm' | 'd' | 'n' | 'q' | 'e', number>>;
+export type KeyPlaces = Readonly<Record<'t' | 'tm' | 'u' | 's' | 'ptm' | 'd' | 'n' | 'p' | 'q' | 'e', number>>;
 
 /** Finds where a shape has these keys. */
 export function keyPlacesOf({ keys }: Shape): KeyPlaces {
@@ -52,6 +56,7 @@ export function keyPlacesOf({ keys }: Shape): KeyPlaces {
     ptm: place('ptm'),
     d: place('d'),
     n: place('n'),
+    p: place('p'),
     q: place('q'),
     e: place('e'),
   };

@@ -72,7 +72,7 @@ const NO_ELEMENT: readonly WireObject[] = [{}];
  * Rows that one request may make. Without it 6 MB of `{"t":"clck",…,"e":[{},{},…]}` make two million rows, which block the process
  * for 20 s and fill 2 GB before anything later can refuse them. SDKs send at most some hundred events at once.
  */
-const MAX_ROWS = 100_000;
+export const MAX_ROWS = 100_000;
 
 /**
  * Characters that the lines of one request may have; somewhat below the 128 MiB that the store takes at once. Without it 340 KB
@@ -263,14 +263,18 @@ function addRows(run: Run, event: WireObject, dataType: DataType, link?: LinkFac
 function addTags(run: Run, ruleIds: readonly string[], action: TaggedAction): void {
   if (ruleIds.length === 0) return;
   addTo(run.made, 'action_tag', ruleIds.length);
-  if (run.made.get('action')! + run.made.get('action_tag')! > MAX_ROWS)
-    throw new AppError('too_large', `The events of the request make more than ${MAX_ROWS} rows, their tags included.`);
+  if (run.made.get('action')! + run.made.get('action_tag')! > MAX_ROWS) throw tooManyTags();
   for (const ruleId of ruleIds) {
     const row = buildTagRow(action, ruleId);
     run.lineUnits += row.lineTail.length;
     run.rows.push(row);
   }
   refuseLongLines(run);
+}
+
+/** The refusal of a request whose actions have more tags than there may be rows. */
+export function tooManyTags(): AppError {
+  return new AppError('too_large', `The events of the request make more than ${MAX_ROWS} rows, their tags included.`);
 }
 
 function refuseLongLines({ lineUnits }: Run): void {

@@ -118,6 +118,11 @@ const rules = compileRules([
   rule('0000000a'),
   rule('0000000b', { type: 'chng', path: '/p/*' }),
   rule('0000000c', { xpath: 'a', domain: 'shop.test' }),
+  rule('0000000d', { value: 'a"b,c\\' }),
+  rule('0000000e', { href: '\\' }),
+  rule('0000000f', { query: 'k=v' }),
+  rule('00000010', { index: 12 }),
+  rule('00000011', { xpath: '*"*' }),
 ]);
 
 const storesTheSame = (of: string, ruleSet: RuleSet): void =>
@@ -229,12 +234,12 @@ describe('PlainEvents', () => {
           tape,
         );
         assert.ok(isOnTape);
-        plain.begin({ ai: 'ai', isWeb: true, fields: WEB_FIELDS, occurrences: new Occurrences() });
+        plain.begin({ ai: 'ai', isWeb: true, fields: WEB_FIELDS, occurrences: new Occurrences(), rules: NO_RULES });
         for (let place = 0; place < tape.elements.count; place += 1) plain.rememberDomain(place);
         for (let place = 0; place < tape.elements.count; place += 1) {
           const dataType = PLAIN_TYPE_OF.get(plain.typeOf(place) ?? '');
           if (dataType === undefined) continue;
-          assert.ok(plain.map(place, dataType) > 0, JSON.stringify(tape.valueOf(place)));
+          assert.ok(plain.map(place, dataType, plain.typeOf(place)!) > 0, JSON.stringify(tape.valueOf(place)));
           mapped += 1;
         }
       }

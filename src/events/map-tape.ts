@@ -15,9 +15,11 @@ import {
   countActionRows,
   mapElement,
   MAX_LINE_UNITS,
+  MAX_ROWS,
   PATH_PLATFORMS,
   receiptsOf,
   rememberDomain,
+  tooManyTags,
   tooMuchText,
   type Mapper,
   type MapRequest,
@@ -40,8 +42,6 @@ export class TapeMapper {
   /** The event type of each element that is plain and has one; the value of each other. */
   readonly #types: (string | undefined)[] = [];
   readonly #values: unknown[] = [];
-  /** Whether the request's project has tagging rules. */
-  #hasRules = false;
   /** Neighbours mostly are of one type. */
   #lastType: { readonly type: string; readonly dataType: PlainType | undefined } = { type: '', dataType: undefined };
   #lastFields: (Pick<TapeRequest, 'ip' | 'userAgent' | 'pathWord'> & Pick<PlainRequest, 'fields'>) | undefined;
@@ -76,7 +76,13 @@ export class TapeMapper {
     this.#readElements();
     const received = this.#countReceived();
     const run = beginRun(request, this.#mapper);
-    this.#plain.begin({ ai: request.ai, isWeb: run.isWeb, occurrences: run.occurrences, fields: this.#fieldsOf(run) });
+    this.#plain.begin({
+      ai: request.ai,
+      isWeb: run.isWeb,
+      occurrences: run.occurrences,
+      fields: this.#fieldsOf(run),
+      rules: this.#mapper.rulesOf(request.ai),
+    });
     this.#rememberDomains(run);
     try {
       this.#mapElements(run);
@@ -151,7 +157,6 @@ export class TapeMapper {
 
   #mapElements(run: Run): void {
     const isServer = run.request.pathWord === 's2s'; // whose events have rules of their own
-    this.#hasRules = !this.#mapper.rulesOf(run.request.ai).isEmpty;
     const { count } = this.#tape.elements;
     for (let place = 0; place < count; place += 1) {
       const type = this.#types[place];
@@ -166,15 +171,20 @@ export class TapeMapper {
   #mapPlain(run: Run, type: string, place: number): boolean {
     if (type !== this.#lastType.type) this.#lastType = { type, dataType: PLAIN_TYPE_OF.get(type) };
     const { dataType } = this.#lastType;
-    if (dataType === 'action' && this.#hasRules) return false; // tagging rules are matched with values
     if (dataType === undefined) {
       if (dataTypeOf(type) !== undefined) return false;
       addTo(run.ignored, ledgerLineOfType(type), 1);
       return true;
     }
-    const rows = this.#plain.map(place, dataType);
-    if (rows > 0) addTo(run.made, dataType, rows);
-    return rows > 0;
+    const rows = this.#plain.map(place, dataType, type);
+    if (rows === 0) return false;
+    addTo(run.made, dataType, rows);
+    const { tags } = this.#plain;
+    if (tags > 0) {
+      addTo(run.made, 'action_tag', tags);
+      if (run.made.get('action')! + run.made.get('action_tag')! > MAX_ROWS) throw tooManyTags();
+    }
+    return true;
   }
 }
 

@@ -9,9 +9,16 @@
  * Called for every event, so: no strings, no objects, no calls into C++ but the hash.
  */
 import { hash } from 'node:crypto';
+import { NO_RULES, type RuleSet } from '../rules/rule-set.ts';
+import { buildTagRow } from './action-tags.ts';
 import { MAX_ACTION_ELEMENTS } from './check-event.ts';
+import { MAX_ROWS, tooManyTags } from './map-events.ts';
+import { TapeActionFields } from './tape-action-fields.ts';
 import {
+  ELEMENT_HREF,
+  ELEMENT_INDEX,
   ELEMENT_KEYS,
+  ELEMENT_VALUE,
   ELEMENT_XPATH,
   keyPlacesOf,
   planOf,
@@ -23,7 +30,7 @@ import type { Fallback } from './column-sources.ts';
 import { csvField, isPlainField } from './csv.ts';
 import type { DataType } from './data-types.ts';
 import { ROW_FLAGS } from './event-row.ts';
-import { eventRowId, pageRequestId, ROW_ID_BYTES, vstRequestId } from './ids.ts';
+import { actionRequestId, eventRowId, pageRequestId, ROW_ID_BYTES, vstRequestId } from './ids.ts';
 import { Occurrences } from './occurrences.ts';
 import type { PageDomains } from './page-domains.ts';
 import { KEY_TIME_BYTES, RECORD_HEADER_BYTES, SEND_TIME_DIGITS, type RecordWriter } from './record-writer.ts';
@@ -53,6 +60,8 @@ export type PlainRequest = {
   readonly fields: Readonly<Partial<Record<Fallback, Uint8Array | undefined>>>;
   /** Equal events so far. Shared with the slow way. */
   readonly occurrences: Occurrences;
+  /** The project's tagging rules. */
+  readonly rules: RuleSet;
 };
 
 const VISITOR_WIDTH = 64;
@@ -80,6 +89,9 @@ export class PlainEvents {
   readonly #digestHeads = new Map<DataType, Uint8Array>();
   #lastHead: { readonly dataType: DataType | undefined; readonly bytes: Uint8Array } = NO_HEAD;
   readonly #rowId = Buffer.alloc(ROW_ID_BYTES);
+  readonly #fields: TapeActionFields;
+  /** Rows of action_tag that the last mapped event has made. */
+  tags = 0;
   readonly #tape: JsonTape;
   #request: PlainRequest;
   // The visitor of the event before; events of a request mostly are of one.
@@ -96,6 +108,8 @@ export class PlainEvents {
   // The event being mapped.
   #timeMs = 0;
   #timeAt = 0;
+  /** The time of the row that was written last. */
+  #rowTimeMs = 0;
   #pageId: string | null = null;
   #domain: string | null = null;
   #holeAt = 0;
@@ -104,7 +118,8 @@ export class PlainEvents {
     this.#writer = writer;
     this.#pageDomains = pageDomains;
     this.#tape = tape;
-    this.#request = { ai: '', isWeb: false, fields: {}, occurrences: new Occurrences() };
+    this.#request = { ai: '', isWeb: false, fields: {}, occurrences: new Occurrences(), rules: NO_RULES };
+    this.#fields = new TapeActionFields(tape);
   }
 
   /** Begins with a request, whose body is on the tape. */
@@ -159,11 +174,15 @@ export class PlainEvents {
     return true;
   }
 
-  /** Writes the rows of a plain element of this type. Returns how many, or 0 when the event has to go the slow way. */
-  map(element: number, dataType: PlainType): number {
+  /**
+   * Writes the rows of a plain element of this type, and of the tags of an action. Returns how many without tags, or 0 when the event has to go
+   * the slow way. @throws AppError too_large when there are more tags than a request may have rows
+   */
+  map(element: number, dataType: PlainType, type: string): number {
     const writer = this.#writer;
     const tape = this.#tape;
     const { at: begin, count } = writer;
+    this.tags = 0;
     const shape = tape.elements.shapes[element]!;
     const first = tape.elements.firsts[element]!;
     const note = noteOf(shape);
@@ -197,13 +216,48 @@ export class PlainEvents {
         dataType === 'action' ? firstElement + place : -1,
         place,
       );
-      if (isWritten) continue;
+      if (isWritten) {
+        if (dataType === 'action' && !this.#request.rules.isEmpty)
+          this.#tag(type, first, note.places, firstElement + place, place);
+        continue;
+      }
       writer.at = begin;
       writer.count = count;
+      this.tags = 0;
       return 0;
     }
     if (digest !== undefined) this.#request.occurrences.add(digest);
     return rows;
+  }
+
+  /** Writes a row for each rule that the action fits whose row was written last. */
+  #tag(type: string, first: number, event: KeyPlaces, innerObject: number, place: number): void {
+    const { inner } = this.#tape;
+    const innerFirst = inner.firsts[innerObject]!;
+    const element = elementPlacesOf(inner.shapes[innerObject]!);
+    const at = (key: number, from: number): number => (key < 0 ? -1 : from + key);
+    const places = {
+      d: at(event.d, first),
+      p: at(event.p, first),
+      q: at(event.q, first),
+      x: at(element[ELEMENT_XPATH]!, innerFirst),
+      idx: at(element[ELEMENT_INDEX]!, innerFirst),
+      v: at(element[ELEMENT_VALUE]!, innerFirst),
+      h: at(element[ELEMENT_HREF]!, innerFirst),
+    };
+    const { rules, isWeb } = this.#request;
+    const ruleIds = rules.match(place === 0 ? this.#fields.ofEvent(type, places) : this.#fields.ofElement(places));
+    if (ruleIds.length === 0) return;
+    this.tags += ruleIds.length;
+    if (this.tags > MAX_ROWS) throw tooManyTags();
+    const rowId = this.#rowId;
+    const action = {
+      rowId,
+      actionRequestId: actionRequestId(isWeb, rowId),
+      visitor: this.#visitor,
+      timeMs: this.#rowTimeMs,
+    };
+    for (const ruleId of ruleIds) this.#writer.row(buildTagRow(action, ruleId));
   }
 
   /** Reads what every row of the event needs; false when it is not there in the plain form. */
@@ -345,6 +399,7 @@ export class PlainEvents {
       else if (kind !== VALUE.null) return false;
     }
 
+    this.#rowTimeMs = timeMs;
     let at = start + RECORD_HEADER_BYTES;
     at = copyWithin(out, at, this.#uStart, this.#uEnd);
     out[at++] = 0;

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { headerLine } from '../events/data-types.ts';
 import { addHours } from '../events/hour.ts';
-import type { PackageStore } from '../packages/package-store.ts';
+import type { OpenPackage, PackageStore } from '../packages/package-store.ts';
 import {
   beijingHour,
   createProject,
@@ -24,10 +23,10 @@ const HOUR = beijingHour('2018071809');
 const ROWS = 'row\n'.repeat(1000);
 
 /** A server with one published package, its link, and a request that is sent as it stands. */
-async function openPackageServer(t: TestContext, options: TestApiOptions = {}) {
+async function openPackageServer(t: TestContext, options: TestApiOptions = {}, rows = ROWS) {
   const api = await openTestApi(t, options);
   const project = await createProject(api.catalog);
-  const [entry] = await publishHour(api, project, HOUR, { page: [ROWS] });
+  const [entry] = await publishHour(api, project, HOUR, { page: [rows] });
   const token = await api.catalog.tokens.create(project.ai, NOW_MS);
   const exported = await fetch(`${api.baseUrl}/v2/insights/hour/page/${project.ai}/2018071809.json`, {
     headers: { Authorization: token },
@@ -176,6 +175,31 @@ describe('GET of a link', () => {
     assert.equal(logged.length, 1);
   });
 
+  test('answers 410 as soon as the catalog has let a package go that was sent just before', async (t) => {
+    const { get, catalog } = await openPackageServer(t);
+    assert.equal((await get()).statusCode, 200);
+    await catalog.manifests.deletePackagesBefore(addHours(HOUR, 1));
+    assert.equal((await get()).statusCode, 410);
+  });
+
+  test('sends a package of many chunks, and any range of it, whole', async (t) => {
+    const rows = randomBytes(900_000).toString('hex'); // does not compress below half
+    const { get, entry } = await openPackageServer(t, {}, rows);
+    const whole = await get();
+    assert.equal(whole.content.length, entry.bytes);
+    assert.equal(createHash('md5').update(whole.content).digest('hex'), entry.md5);
+    assert.ok(entry.bytes > 3 * 262_144, 'the package is larger than three chunks');
+    for (const [from, until] of [
+      [0, 262_144],
+      [0, 262_145],
+      [1, 524_289],
+      [262_143, entry.bytes],
+    ] as const) {
+      const part = await get(undefined, { headers: { Range: `bytes=${from}-${until - 1}` } });
+      assert.ok(part.content.equals(whole.content.subarray(from, until)), `${from} to ${until}`);
+    }
+  });
+
   test('sends nothing of a package whose size is not that of the manifest', async (t) => {
     const { get, packages, entry, logged } = await openPackageServer(t);
     await packages.delete(entry.key);
@@ -238,32 +262,26 @@ describe('GET of a link', () => {
   });
 });
 
-/** A store whose packages give two bytes and then fail, or just end, or give more than they should. */
+/** A store whose packages give two bytes and then fail, or just end, or say that they gave more than was asked for. */
 function failingStore(fault: 'error' | 'end' | 'more'): PackageStore {
-  const streamed = function* () {
-    yield Buffer.from('ab');
-    if (fault === 'error') throw Object.assign(new Error('i/o error'), { code: 'EIO' });
-    if (fault === 'more') yield Buffer.alloc(65_536);
+  const read = (into: Uint8Array, from: number): Promise<number> => {
+    if (from === 0) return Promise.resolve(2);
+    if (fault === 'error') return Promise.reject(Object.assign(new Error('i/o error'), { code: 'EIO' }));
+    return Promise.resolve(fault === 'end' ? 0 : into.length + 1);
   };
-  return storeOf(
-    () => Readable.from(streamed()),
-    () => undefined,
-  );
+  return storeOf(read, () => undefined);
 }
 
 /** A store whose packages stop after one byte, and a promise that is fulfilled when one is closed. */
 function stalledStore(): { store: PackageStore; closed: Promise<undefined> } {
   const { promise: closed, resolve } = Promise.withResolvers<undefined>();
-  const stalled = () => {
-    const stream = new Readable({ read: () => undefined });
-    stream.push('a');
-    return stream;
-  };
-  return { store: storeOf(stalled, () => resolve(undefined)), closed };
+  const read = (_into: Uint8Array, from: number) =>
+    from === 0 ? Promise.resolve(1) : Promise.withResolvers<number>().promise;
+  return { store: storeOf(read, () => resolve(undefined)), closed };
 }
 
-/** A store that takes any package and gives out its own streams, with the right size. */
-function storeOf(stream: () => Readable, onClose: () => void): PackageStore {
+/** A store that takes any package and reads others as it is told, with the right size. */
+function storeOf(read: OpenPackage['read'], onClose: () => void): PackageStore {
   const sizes = new Map<string, number>();
   return {
     create: (key) => {
@@ -285,7 +303,8 @@ function storeOf(stream: () => Readable, onClose: () => void): PackageStore {
         onClose();
         return Promise.resolve();
       };
-      return Promise.resolve({ bytes: sizes.get(key)!, stream, close });
+      const stream = (): never => assert.fail('A download reads.');
+      return Promise.resolve({ bytes: sizes.get(key)!, read, stream, close });
     },
   };
 }

@@ -8,21 +8,20 @@
  *
  * Cost: one open file and two chunks of memory a download, also when its client hangs up or stops reading (server.ts ends those).
  */
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { BaseLogger } from 'pino';
 import type { Catalog, PublishedPackage } from '../catalog/catalog.ts';
 import type { LegacyPackage } from '../catalog/legacy-export.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
-import { isSystemError } from '../lib/system-error.ts';
-import type { OpenPackage, PackageReader } from '../packages/package-store.ts';
+import type { PackageReader } from '../packages/package-store.ts';
+import { RecentPackages, type SentPackage } from '../packages/recent-packages.ts';
 import type { LinkSigner } from '../packages/signed-link.ts';
 import { unknownPathError } from './api-errors.ts';
 import { parseByteRange, type ByteRange } from './byte-range.ts';
 import { buildErrorBody } from './error-body.ts';
 import { READ_METHODS } from './resource.ts';
+import { PackageSender } from './send-package.ts';
 
 export type DownloadRouteOptions = {
   readonly catalog: Pick<Catalog, 'manifests' | 'legacy'>;
@@ -36,19 +35,22 @@ export type DownloadRouteOptions = {
 type LinkedEntry = PublishedPackage | LegacyPackage;
 
 export function addDownloadRoute(app: FastifyInstance, options: DownloadRouteOptions): void {
+  const packages = new RecentPackages(options.packages);
+  const sender = new PackageSender();
   app.route({
     // Any path of two parts may come here; one that is no link is unknown like any other.
     url: '/:folder/:file',
     method: [...READ_METHODS],
-    handler: (request, reply) => download(options, request, reply),
+    handler: (request, reply) => download({ ...options, packages, sender }, request, reply),
   });
 }
 
-async function download(
-  options: DownloadRouteOptions,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
+type Downloads = Omit<DownloadRouteOptions, 'packages'> & {
+  readonly packages: RecentPackages;
+  readonly sender: PackageSender;
+};
+
+async function download(options: Downloads, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const found = await findLinkedPackage(options, request);
   const opened = await options.packages.open(found.key);
   if (!opened) {
@@ -59,14 +61,14 @@ async function download(
     if (opened.bytes !== found.bytes) {
       throw new AppError('store_corrupt', `${found.key} has ${opened.bytes} bytes instead of ${found.bytes}.`);
     }
-    return await sendPackage(options.logger, { found, opened, request, reply });
+    return await sendPackage(options, { found, opened, request, reply });
   } finally {
     await opened.close();
   }
 }
 
 async function findLinkedPackage(
-  { catalog, linkSigner, clock }: DownloadRouteOptions,
+  { catalog, linkSigner, clock }: Downloads,
   request: FastifyRequest,
 ): Promise<LinkedEntry> {
   const check = linkSigner.check(request.raw.url ?? '', clock.nowMs());
@@ -87,12 +89,15 @@ function goneError(): AppError {
 
 type Sending = {
   readonly found: LinkedEntry;
-  readonly opened: OpenPackage;
+  readonly opened: SentPackage;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
 };
 
-async function sendPackage(logger: BaseLogger, { found, opened, request, reply }: Sending): Promise<FastifyReply> {
+async function sendPackage(
+  { logger, sender }: Downloads,
+  { found, opened, request, reply }: Sending,
+): Promise<FastifyReply> {
   const range = rangeOf(request, found);
   if (range.status === 'unsatisfiable') {
     void reply.code(416).header('Content-Range', `bytes */${found.bytes}`);
@@ -107,12 +112,14 @@ async function sendPackage(logger: BaseLogger, { found, opened, request, reply }
     return reply;
   }
   try {
-    await pipeline(opened.stream({ from, until }), exactly(until - from), raw);
+    const outcome = await sender.send(raw, { opened, from, until });
+    if (outcome === 'left') {
+      raw.destroy(); // an answer cut short must not look like a whole one
+      logger.info({ key: found.key, requestId: request.id }, 'A client hung up during a download.');
+    }
   } catch (error) {
-    raw.destroy(); // an answer cut short must not look like a whole one
-    const facts = { err: error, key: found.key, requestId: request.id };
-    if (isHangUp(error)) logger.info(facts, 'A client hung up during a download.');
-    else logger.error(facts, 'A download failed.');
+    raw.destroy();
+    logger.error({ err: error, key: found.key, requestId: request.id }, 'A download failed.');
   }
   return reply;
 }
@@ -142,26 +149,4 @@ function headersOf(found: LinkedEntry, range: ByteRange): Record<string, string 
 
 function etagOf({ md5 }: LinkedEntry): string {
   return `"${md5}"`;
-}
-
-/**
- * Passes on what comes, and fails when it is not exactly so many bytes. A Transform and not an async generator: with a generator,
- * pipeline notices that the client is gone only when the source gives its next chunk (Node 24.21).
- */
-function exactly(bytes: number): Transform {
-  let left = bytes;
-  const fault = () => new AppError('store_corrupt', `A package does not give the ${bytes} bytes it should.`);
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      left -= chunk.length;
-      if (left < 0) done(fault());
-      else done(null, chunk);
-    },
-    flush: (done) => done(left === 0 ? null : fault()),
-  });
-}
-
-/** Says whether a download ended because the client went away, before the sending began or later. */
-function isHangUp(error: unknown): boolean {
-  return isSystemError(error, 'ERR_STREAM_PREMATURE_CLOSE') || isSystemError(error, 'ERR_STREAM_UNABLE_TO_PIPE');
 }

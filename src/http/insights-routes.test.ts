@@ -41,6 +41,34 @@ type Envelope = {
 };
 
 describe('GET /v2/insights', () => {
+  test('answers polls of one second alike, and each other second, base, expiry and revision with its own links', async (t) => {
+    const { get, project, clock, hourPath, token, ...api } = await openProject(t);
+    await publishHour({ ...api }, project, HOUR, { page: ['row\n'] });
+    const linksOf = async (path = hourPath) => (await get(path)).json.downloadLinks;
+    const first = await get(hourPath);
+    assert.equal((await get(hourPath)).text, first.text);
+    const expires = (links: readonly string[]) => /Expires=(\d+)/.exec(links[0]!)?.[1];
+    const nowSeconds = NOW_MS / 1000;
+    assert.equal(expires(await linksOf()), `${nowSeconds + 300}`);
+    assert.equal(expires(await linksOf(`${hourPath}?expire=7`)), `${nowSeconds + 420}`);
+    clock.set(NOW_MS + 1_000);
+    assert.equal(expires(await linksOf()), `${nowSeconds + 301}`);
+    const named = await new Promise<string>((resolve, reject) => {
+      const headers = { Authorization: token, Host: 'shop.example' };
+      request({ port: api.port, host: '127.0.0.1', path: hourPath, headers }, (res) => {
+        res.setEncoding('utf8').once('data', resolve);
+      })
+        .on('error', reject)
+        .end();
+    });
+    assert.match(named, /"http:\/\/shop\.example\//);
+    const before = await linksOf();
+    await publishHour({ ...api }, project, HOUR, { page: ['other\n', 'more\n'] });
+    const after = await linksOf();
+    assert.deepEqual([before.length, after.length], [1, 2]);
+    assert.ok(!after.includes(before[0]!));
+  });
+
   test('answers a published hour in the form and order of the document', async (t) => {
     const { get, project, ...api } = await openProject(t);
     const [entry] = await publishHour(api, project, HOUR, { page: ['row\n'], visit: ['row\n'] }).then((entries) =>

@@ -13,6 +13,7 @@ import type { CallTurns, Turn } from './call-limit.ts';
 import { parseExportCall, type ExportCall } from './export-call.ts';
 import { AllTypesEnvelope, buildEnvelope, type EnvelopeFacts, TypeEnvelope } from './export-envelope.ts';
 import { decideExport, type ExportState } from './export-status.ts';
+import { LinkAnswers } from './link-answers.ts';
 import { linkBaseOf } from './link-base.ts';
 import { findAuthorizedProject, UNAUTHORIZED_BODY, UnauthorizedBody } from './project-access.ts';
 import { addResource, READ_METHODS } from './resource.ts';
@@ -31,7 +32,8 @@ type Params = { readonly exportType: string; readonly dataType?: string; readonl
 type ReadableCall = Extract<ExportCall, { readonly status: 'readable' }>;
 
 export function addInsightsRoutes(app: FastifyInstance, options: InsightsRouteOptions): void {
-  const handler = (request: FastifyRequest, reply: FastifyReply) => exportLinks(options, request, reply);
+  const links = new LinkAnswers(options.linkSigner);
+  const handler = (request: FastifyRequest, reply: FastifyReply) => exportLinks(options, links, request, reply);
   for (const [path, envelope] of [
     ['/:dataType/:ai', TypeEnvelope],
     ['/:ai', AllTypesEnvelope],
@@ -47,6 +49,7 @@ export function addInsightsRoutes(app: FastifyInstance, options: InsightsRouteOp
 
 async function exportLinks(
   options: InsightsRouteOptions,
+  links: LinkAnswers,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -63,33 +66,31 @@ async function exportLinks(
 
   const date = file.slice(0, -'.json'.length);
   const call = parseExportCall({ exportType, dataType, date, query: queryOf(request) });
-  const answer = (status: number, facts: Pick<EnvelopeFacts, 'status' | 'errorMsg' | 'links'>): FastifyReply =>
-    reply.code(status).send(buildEnvelope({ ...call.echo, ...facts, requestedAtMs }));
-  if (call.status === 'unreadable') return answer(400, { status: 'ERROR', errorMsg: call.errorMsg, links: [] });
+  const answer = (status: number, facts: Pick<EnvelopeFacts, 'status' | 'errorMsg'>): FastifyReply =>
+    reply.code(status).send(buildEnvelope({ ...call.echo, ...facts, links: [], requestedAtMs }));
+  if (call.status === 'unreadable') return answer(400, { status: 'ERROR', errorMsg: call.errorMsg });
 
   const turn = await takeTurn(options.callLimit, ai, reply);
   if (turn.status === 'left') return reply.hijack(); // nobody is there to be answered
   if (turn.status === 'refused') {
     void reply.header('Retry-After', turn.retryAfterSeconds);
-    return answer(429, {
-      status: 'ERROR',
-      errorMsg: 'Too many calls wait for their turn; ask again later.',
-      links: [],
-    });
+    return answer(429, { status: 'ERROR', errorMsg: 'Too many calls wait for their turn; ask again later.' });
   }
 
   const state = await readState(options, project, call);
   if (state.status === 'FINISHED') {
-    const links = await listLinks(options, {
-      project,
-      call,
-      hours: state.hours,
+    const packages = await options.catalog.manifests.listPackages(ai, state.hours, call.dataType);
+    const finished = {
+      packages,
       base: linkBaseOf(request.raw, options.publicUrl),
-    });
-    return answer(200, { status: 'FINISHED', errorMsg: '', links });
+      expiresAtSeconds: Math.floor(options.clock.nowMs() / 1000) + call.expireMinutes * 60,
+      facts: { ...call.echo, status: 'FINISHED', errorMsg: '', requestedAtMs },
+    } as const;
+    const body = links.bodyOf(finished, (envelope) => String(reply.serializeInput(envelope, '200')));
+    return reply.type('application/json; charset=utf-8').send(body);
   }
   if (state.retryAfterSeconds !== undefined) void reply.header('Retry-After', state.retryAfterSeconds);
-  return answer(200, { status: state.status, errorMsg: state.errorMsg, links: [] });
+  return answer(200, { status: state.status, errorMsg: state.errorMsg });
 }
 
 /** Reads how far the hours of a call are. */
@@ -102,25 +103,6 @@ export async function readState(
   const nowMs = clock.nowMs(); // the call may have waited
   const settings = catalog.settings.of(project.ai);
   return decideExport({ date, nowMs, settings, retainedFrom: settings.keptFrom(nowMs, retentionDays), tasks });
-}
-
-type Listing = {
-  readonly project: Project;
-  readonly call: ReadableCall;
-  readonly hours: Extract<ExportState, { readonly status: 'FINISHED' }>['hours'];
-  readonly base: string;
-};
-
-async function listLinks(
-  { catalog, linkSigner, clock }: InsightsRouteOptions,
-  { project, call, hours, base }: Listing,
-): Promise<EnvelopeFacts['links']> {
-  const packages = await catalog.manifests.listPackages(project.ai, hours, call.dataType);
-  const expiresAtSeconds = Math.floor(clock.nowMs() / 1000) + call.expireMinutes * 60;
-  return packages.map((entry) => ({
-    dataType: entry.dataType,
-    link: linkSigner.build({ base, linked: entry, expiresAtSeconds }),
-  }));
 }
 
 /** Waits for the project's turn; a client that hangs up gives its place back. */

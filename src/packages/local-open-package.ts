@@ -22,6 +22,11 @@ export class LocalOpenPackage implements OpenPackage {
     this.#key = options.key;
   }
 
+  async read(into: Uint8Array, from: number): Promise<number> {
+    const { bytesRead } = await this.#file.read(into, 0, into.length, from);
+    return bytesRead;
+  }
+
   /** See OpenPackage. May be called once. @throws RangeError when the range does not lie in the package */
   stream({ from, until }: { readonly from: number; readonly until: number }): Readable {
     if (!(from >= 0 && from <= until && until <= this.bytes)) {

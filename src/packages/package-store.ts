@@ -50,6 +50,8 @@ export interface PackageSink {
 export interface OpenPackage {
   /** Size of the whole package. */
   readonly bytes: number;
+  /** Reads bytes from `from` on, as many as there are and fit; says how many. Several reads may run at a time. */
+  read(into: Uint8Array, from: number): Promise<number>;
   /** Streams bytes [from, until). Closes the package when it ends or is destroyed. */
   stream(range: { readonly from: number; readonly until: number }): Readable;
   close(): Promise<void>;
