@@ -55,7 +55,7 @@ test('extended columns of clicks and activations', async (t) => {
     const { ads_track_click: clicks, ads_track_activation: activations } = await readLegacy(server, date);
     assert.equal(clicks?.length, 1);
     assert.equal(activations?.length, 1);
-    for (const row of [...clicks!, ...activations!]) {
+    for (const row of [...clicks, ...activations]) {
       assert.ok(!Object.keys(row).some((name) => ['OAID', 'clickUrl'].includes(name)));
       assert.ok(Object.values(row).includes(link.linkId));
     }
