@@ -161,11 +161,14 @@ const probe = {
   },
 } as unknown as RowContext;
 
+/** The system of the user agent is looked at for clicks, and on the paths of web. */
+const rowOf = (dataType: DataType): RowContext => ({ ...probe, isWeb: dataType === 'ads_track_click' });
+
 /** Tries out where a column is read from, and gives what the page must say of it. */
 function sourceOf(dataType: DataType, column: string): RegExp {
   if (dataType === 'action_tag') return column === 'sendTime' ? /^send time of the action$/ : /^made from /;
   const value =
-    (COLUMN_SOURCES[dataType]?.[column] ? readSource(COLUMN_SOURCES[dataType][column], probe) : null) ?? null;
+    (COLUMN_SOURCES[dataType]?.[column] ? readSource(COLUMN_SOURCES[dataType][column], rowOf(dataType)) : null) ?? null;
   if (value === null) return /^–$/;
   if (value === SEND_TIME) return /^send time$/;
   if (value === PAGE_TIME_MS) return /^`ptm`$/;

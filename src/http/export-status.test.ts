@@ -67,6 +67,14 @@ describe('decideExport', () => {
     assert.equal(farAway.status === 'NOT_EXISTS' && farAway.retryAfterSeconds, 2_147_483_647);
   });
 
+  test('promises no export of an hour that has not ended and for which export is not enabled', async () => {
+    const { decide } = await newProject(hourEndMs(NOON));
+    assert.deepEqual(await decide('2018071012', hourEndMs(NOON) - 1), {
+      status: 'NOT_EXISTS',
+      errorMsg: 'Hour 2018071012 (Beijing time) has not ended yet, and export is not enabled for it.',
+    });
+  });
+
   test('says NOT_EXISTS, with no time to ask again, of an hour that ended when export was enabled', async () => {
     const atEnd = await newProject(hourEndMs(NOON));
     const state = await atEnd.decide('2018071012', hourEndMs(NOON) + 1);

@@ -56,6 +56,9 @@ export function decideExport(facts: ExportFacts): ExportState {
   const { from, until } = date.hours;
   const what = `${date.exportType === 'hour' ? 'Hour' : 'Day'} ${date.echo} (Beijing time)`;
   const endMs = hourEndMs(addHours(until, -1));
+  const exported = settings.exportedRanges(date.hours);
+  if (endMs > nowMs && exported.length === 0)
+    return { status: 'NOT_EXISTS', errorMsg: `${what} has not ended yet, and export is not enabled for it.` };
   if (endMs > nowMs) {
     return {
       status: 'NOT_EXISTS',
@@ -63,7 +66,6 @@ export function decideExport(facts: ExportFacts): ExportState {
       retryAfterSeconds: Math.min(Math.ceil((endMs - nowMs) / 1000) + PUBLISHING_SECONDS, MAX_RETRY_SECONDS),
     };
   }
-  const exported = settings.exportedRanges(date.hours);
   if (exported.length === 0)
     return { status: 'NOT_EXISTS', errorMsg: `${what} ended ${whenNotEnabled(settings, endMs)}.` };
   if (from < retainedFrom) {

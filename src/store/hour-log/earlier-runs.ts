@@ -3,11 +3,13 @@
  * is not there, is done without: one hour's damage is its own.
  */
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { addHours, formatUtcHour, type Hour } from '../../events/hour.ts';
 import { HourLogReader } from './hour-log-reader.ts';
 import { isLastingDamage } from './lasting-damage.ts';
 import { readyPath, sealPath } from './layout.ts';
-import { LINK_HOURS } from './link-server-events.ts';
+import { LINK_HOURS, type LinkedRuns } from './link-server-events.ts';
 
 export type EarlierRuns = {
   /** The runs of the hours before, oldest first. */
@@ -42,6 +44,25 @@ export async function findEarlierRuns(
     runPaths = [...runPaths, ...tailRunPaths];
   }
   return { runPaths, tailRunPaths, faults };
+}
+
+/**
+ * Links with the runs of the hours before. Does it anew when something could not be read and other runs count by then: an erasure
+ * has put them into the place of those that were listed, and nobody else's visits may be lost by that.
+ */
+export async function linkWithEarlierRuns(
+  folder: string,
+  find: () => Promise<EarlierRuns>,
+  link: (earlier: EarlierRuns) => Promise<LinkedRuns>,
+): Promise<LinkedRuns> {
+  for (let earlier = await find(); ;) {
+    const linked = await link(earlier);
+    const now = linked.faults.length > 0 ? await find() : earlier;
+    if (JSON.stringify(now.runPaths) === JSON.stringify(earlier.runPaths))
+      return { runs: linked.runs, faults: [...earlier.faults, ...linked.faults] };
+    for (const run of linked.runs) await rm(join(folder, run), { force: true });
+    earlier = now;
+  }
 }
 
 function holdsImports(reader: HourLogReader, hour: Hour): boolean {

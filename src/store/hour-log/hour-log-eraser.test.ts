@@ -19,7 +19,7 @@ import { HourLogReader } from './hour-log-reader.ts';
 import { HourLog } from './hour-log.ts';
 import { ImportWriter } from './import-writer.ts';
 import { hourFolder } from './layout.ts';
-import { storeJobsInPlace } from './store-jobs.ts';
+import { storeJobsInPlace, type StoreJobs } from './store-jobs.ts';
 
 const AI = '0123456789abcdef';
 const HOUR = hourOf(HOUR_START_MS);
@@ -33,10 +33,10 @@ type Log = {
   readonly eraser: HourLogEraser;
 };
 
-async function openLog(t: TestContext): Promise<Log> {
+async function openLog(t: TestContext, jobs: StoreJobs = storeJobsInPlace): Promise<Log> {
   const root = join(await temporaryFolder(t), 'hour-log');
   const clock = new FakeClock(HOUR_START_MS + 5);
-  const store = await HourLog.open({ root, clock, jobs: storeJobsInPlace });
+  const store = await HourLog.open({ root, clock, jobs });
   t.after(() => store.close());
   return {
     root,
@@ -312,6 +312,46 @@ describe('HourLogEraser', () => {
     assert.equal(await held('here', HOUR_START_MS), false);
     await endHour(log);
     assert.equal(await held('here'), true, 'in the run that the segment has become');
+  });
+
+  it('takes no visitor from the server events of the next hour, whose visits are being looked up', async (t) => {
+    let tries = 0;
+    const log = await openLog(t, {
+      ...storeJobsInPlace,
+      linkServerEvents: async (job) => {
+        tries += 1;
+        if (tries === 1) await erase(log, ['u-1']);
+        return storeJobsInPlace.linkServerEvents(job);
+      },
+    });
+    const page = { t: 'page', s: 's', d: 'd', p: '/', tm: 1 };
+    await collect(log, [
+      { ...page, u: 'u-1', cs1: 'login-1' },
+      { ...page, u: 'u-2', cs1: 'login-2' },
+    ]);
+    await endHour(log);
+    const paid = { t: 'cstm', n: 'paid', tm: 2 };
+    await collect(
+      log,
+      [
+        { ...paid, cs1: 'login-1' },
+        { ...paid, cs1: 'login-2' },
+      ],
+      's2s',
+    );
+    const next = addHours(HOUR, 1);
+    log.clock.set(HOUR_START_MS + 2 * HOUR_MS);
+    await log.store.seal(addHours(HOUR, 2));
+    await log.store.prepare(next);
+    const lines = [...log.reader.readSorted(next, AI, 'custom_event')].map((batch) => batch.lines.toString()).join('');
+    assert.equal(tries, 2);
+    assert.deepEqual(
+      lines
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(',')[0]),
+      ['', 'u-2'],
+    );
   });
 
   it('lets one process after the other rewrite hours', async (t) => {

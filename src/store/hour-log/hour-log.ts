@@ -18,7 +18,7 @@ import { readFileIfThere, syncFolder, writeFileOnce } from '../../lib/atomic-fil
 import type { Clock } from '../../lib/clock.ts';
 import { isSystemError } from '../../lib/system-error.ts';
 import type { HourStore } from '../hour-store.ts';
-import { findEarlierRuns } from './earlier-runs.ts';
+import { findEarlierRuns, linkWithEarlierRuns } from './earlier-runs.ts';
 import { HourLogReader, hourOfRun, readReady, type ReadyHour } from './hour-log-reader.ts';
 import { isLastingDamage } from './lasting-damage.ts';
 import {
@@ -282,23 +282,28 @@ export class HourLog implements HourStore {
   ): Promise<readonly string[]> {
     if (projects.length === 0) return [];
     const { root, jobs, onWarning } = this.#options;
-    const { faults, ...earlier } = await findEarlierRuns(root, hour, (other) => this.#prepareOnce(other));
-    const linked = await jobs.linkServerEvents(
-      {
-        runPaths,
-        earlierRunPaths: earlier.runPaths,
-        tailRunPaths: earlier.tailRunPaths,
-        projects,
-        folder: hourFolder(root, hour),
-        prefix: `linked-${randomBytes(4).toString('hex')}`,
-      },
-      this.#closing.signal,
+    const folder = hourFolder(root, hour);
+    const { runs, faults } = await linkWithEarlierRuns(
+      folder,
+      () => findEarlierRuns(root, hour, (other) => this.#prepareOnce(other)),
+      (earlier) =>
+        jobs.linkServerEvents(
+          {
+            runPaths,
+            earlierRunPaths: earlier.runPaths,
+            tailRunPaths: earlier.tailRunPaths,
+            projects,
+            folder,
+            prefix: `linked-${randomBytes(4).toString('hex')}`,
+          },
+          this.#closing.signal,
+        ),
     );
-    for (const fault of [...faults, ...linked.faults])
+    for (const fault of faults)
       onWarning?.(
         `Server events of hour ${formatUtcHour(hour)} (UTC) were given visitors without what cannot be read: ${fault}`,
       );
-    return linked.runs;
+    return runs;
   }
 }
 

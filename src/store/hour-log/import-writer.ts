@@ -15,7 +15,7 @@ import { addHours, formatUtcHour, hourOf, type Hour } from '../../events/hour.ts
 import { crc32 } from '../../lib/crc32.ts';
 import { syncFolder, writeFileAtomic } from '../../lib/atomic-file.ts';
 import { buildCheckedJson } from './checked-json.ts';
-import { findEarlierRuns } from './earlier-runs.ts';
+import { findEarlierRuns, linkWithEarlierRuns } from './earlier-runs.ts';
 import type { ImportCommit } from './hour-log-reader.ts';
 import { importCommitPath, importFolder, importsFolder, RUN_SUFFIX, SEGMENT_SUFFIX } from './layout.ts';
 import { LINK_HOURS } from './link-server-events.ts';
@@ -121,22 +121,27 @@ export class ImportWriter {
   /** Finds the visitors of an hour's server events, among the pages of this import and those that are there already. */
   async #linkServerEvents(hour: Hour, sorted: ReadonlyMap<Hour, readonly string[]>): Promise<readonly string[]> {
     const { root, ai, jobs, prepare = () => Promise.resolve(), onWarning } = this.#options;
-    const { faults, ...earlier } = await findEarlierRuns(root, hour, prepare);
     const own = (hoursBack: number): readonly string[] => sorted.get(addHours(hour, -hoursBack)) ?? [];
     const ownEarlier = Array.from({ length: LINK_HOURS }, (_, place) => own(LINK_HOURS - place)).flat();
-    const linked = await jobs.linkServerEvents({
-      runPaths: own(0),
-      earlierRunPaths: [...earlier.runPaths, ...ownEarlier],
-      tailRunPaths: [...earlier.tailRunPaths, ...own(1)],
-      projects: [ai],
-      folder: importFolder(root, this.#id),
-      prefix: `${formatUtcHour(hour)}-linked`,
-    });
-    for (const fault of [...faults, ...linked.faults])
+    const folder = importFolder(root, this.#id);
+    const { runs, faults } = await linkWithEarlierRuns(
+      folder,
+      () => findEarlierRuns(root, hour, prepare),
+      (earlier) =>
+        jobs.linkServerEvents({
+          runPaths: own(0),
+          earlierRunPaths: [...earlier.runPaths, ...ownEarlier],
+          tailRunPaths: [...earlier.tailRunPaths, ...own(1)],
+          projects: [ai],
+          folder,
+          prefix: `${formatUtcHour(hour)}-linked`,
+        }),
+    );
+    for (const fault of faults)
       onWarning?.(
         `Server events of hour ${formatUtcHour(hour)} (UTC) were given visitors without what cannot be read: ${fault}`,
       );
-    return linked.runs;
+    return runs;
   }
 
   /** Forgets the import. Only before `commit`. */
