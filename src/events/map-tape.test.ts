@@ -6,6 +6,7 @@ import { makeSampleDay } from '../demo/sample-day.ts';
 import { compileRules, NO_RULES, type RuleSet } from '../rules/rule-set.ts';
 import { rule } from '../rules/rules.test-helper.ts';
 import { BatchEncoder } from '../store/hour-log/record-codec.ts';
+import type { AppError } from '../errors/app-error.ts';
 import { decodeBody } from '../wire/decode-body.ts';
 import { parseElements } from '../wire/json-array.ts';
 import { JsonTape } from '../wire/json-tape.ts';
@@ -205,10 +206,40 @@ describe('TapeMapper', () => {
     assert.throws(() => new TapeMapper(tape, newMapper()).map(REQUEST), { code: 'too_large', message: /105000 rows/ });
   });
 
+  test('takes what the slow way takes, and refuses the rest, where rows grow out of all proportion to the body', () => {
+    const click = (p: string): string =>
+      `{"t":"clck","u":"u","tm":1,"p":"${p}","e":[${Array(4_900).fill('{}').join()}]}`;
+    for (const [letter, clicks] of [
+      ['x', 19],
+      ['x', 20],
+      ['界', 7],
+    ] as const) {
+      const json = Buffer.from(
+        `[${Array(clicks)
+          .fill(click(letter.repeat(1_000)))
+          .join()}]`,
+      );
+      const outcome = (map: () => { readonly receipts: readonly { readonly rows: number }[] }): unknown => {
+        try {
+          return map().receipts.map(({ rows }) => rows);
+        } catch (error) {
+          return (error as AppError).code;
+        }
+      };
+      const tape = new JsonTape();
+      assert.ok(tape.read(json, DEFAULT_WIRE_LIMITS));
+      const elements = JSON.parse(json.toString()) as unknown[];
+      assert.deepEqual(
+        outcome(() => new TapeMapper(tape, newMapper()).map(REQUEST)),
+        outcome(() => mapEvents({ ...REQUEST, elements, oversize: new Map() }, newMapper())),
+      );
+    }
+  });
+
   test('refuses rows that grow out of all proportion to the body', () => {
     const click = `{"t":"clck","u":"u","tm":1,"p":"${'x'.repeat(1024)}","q":"${'x'.repeat(5000)}","e":[${Array(4_900).fill('{}').join()}]}`;
     const tape = new JsonTape();
-    assert.ok(tape.read(Buffer.from(`[${Array(19).fill(click).join()}]`), DEFAULT_WIRE_LIMITS));
+    assert.ok(tape.read(Buffer.from(`[${Array(20).fill(click).join()}]`), DEFAULT_WIRE_LIMITS));
     assert.throws(() => new TapeMapper(tape, newMapper()).map(REQUEST), { code: 'too_large' });
   });
 });

@@ -14,18 +14,19 @@ import {
   checkRowCount,
   countActionRows,
   mapElement,
+  mapEvents,
   MAX_LINE_UNITS,
   MAX_ROWS,
   PATH_PLATFORMS,
   receiptsOf,
   rememberDomain,
   tooManyTags,
-  tooMuchText,
   type Mapper,
   type MapRequest,
   type Run,
 } from './map-events.ts';
 import { PLAIN_TYPE_OF, PlainEvents, sharedField, type PlainRequest, type PlainType } from './plain-events.ts';
+import type { OperatingSystem } from './user-agent.ts';
 import { BatchTooLargeError, RecordWriter } from './record-writer.ts';
 import { widthOf } from './row-encoder.ts';
 
@@ -33,6 +34,8 @@ const ACTIVATION = 'activate';
 
 /** The request whose body is on the tape. */
 export type TapeRequest = Omit<MapRequest, 'elements' | 'oversize'>;
+
+const NOTHING_OVERSIZE: MapRequest['oversize'] = new Map();
 
 export class TapeMapper {
   readonly #tape: JsonTape;
@@ -73,6 +76,18 @@ export class TapeMapper {
 
   /** Maps the request. The batch's records hold until the next call. @throws AppError too_large */
   map(request: TapeRequest): EventBatch {
+    try {
+      return this.#mapTape(request);
+    } catch (error) {
+      if (!(error instanceof BatchTooLargeError)) throw error;
+      // So much that it may be refused: the slow way decides, which counts characters and not bytes.
+      return mapEvents({ ...request, elements: this.values(), oversize: NOTHING_OVERSIZE }, this.#mapper);
+    } finally {
+      this.#values.length = 0; // so that no event is held in memory until the next request
+    }
+  }
+
+  #mapTape(request: TapeRequest): EventBatch {
     this.#readElements();
     const received = this.#countReceived();
     const run = beginRun(request, this.#mapper);
@@ -84,14 +99,8 @@ export class TapeMapper {
       rules: this.#mapper.rulesOf(request.ai),
     });
     this.#rememberDomains(run);
-    try {
-      this.#mapElements(run);
-    } catch (error) {
-      if (error instanceof BatchTooLargeError) throw tooMuchText();
-      throw error;
-    } finally {
-      this.#values.length = 0; // so that no event is held in memory until the next request
-    }
+    this.#mapElements(run);
+    this.#writer.reserve(0);
     const { bytes, at, count } = this.#writer;
     return {
       ai: request.ai,
@@ -192,17 +201,20 @@ function isActivation(element: unknown): boolean {
   return isWireObject(element) && element.t === ACTIVATION;
 }
 
-/** Makes the fields that all events of a request share. */
+/** Makes the fields that all events of a request share; what the user agent says of the system only for visits that ask for it. */
 function sharedFieldsOf({ request, mapper, isWeb }: Run): PlainRequest['fields'] {
   const { ip, userAgent } = request;
-  const { name, nameAndVersion } = isWeb
-    ? mapper.userAgents.operatingSystemOf(userAgent)
-    : { name: null, nameAndVersion: null };
+  const system = (): OperatingSystem =>
+    isWeb ? mapper.userAgents.operatingSystemOf(userAgent) : { name: null, nameAndVersion: null };
   return {
     ip: sharedField(ip, Infinity), // never cut
     userAgent: sharedField(userAgent, widthOf('visit', 'userAgent')),
     pathPlatform: sharedField(PATH_PLATFORMS[request.pathWord] ?? null, widthOf('visit', 'platform')),
-    osName: sharedField(name, widthOf('visit', 'operatingSystem')),
-    osNameAndVersion: sharedField(nameAndVersion, widthOf('visit', 'operatingSystemVersion')),
+    get osName() {
+      return sharedField(system().name, widthOf('visit', 'operatingSystem'));
+    },
+    get osNameAndVersion() {
+      return sharedField(system().nameAndVersion, widthOf('visit', 'operatingSystemVersion'));
+    },
   };
 }

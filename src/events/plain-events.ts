@@ -673,7 +673,10 @@ function isPlainInteger(json: Uint8Array, start: number, end: number): boolean {
 
 function isText(json: Uint8Array, start: number, end: number, text: string): boolean {
   if (end - start !== text.length) return false;
-  for (let place = 0; place < text.length; place += 1) if (json[start + place] !== text.charCodeAt(place)) return false;
+  for (let place = 0; place < text.length; place += 1) {
+    const unit = text.charCodeAt(place);
+    if (unit > 0x7e || json[start + place] !== unit) return false;
+  }
   return true;
 }
 

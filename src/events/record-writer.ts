@@ -150,9 +150,9 @@ export class RecordWriter {
 
   /** Makes room for so many bytes more. @throws BatchTooLargeError when the bound is passed */
   reserve(bytes: number): void {
+    if (this.at > this.#maxBytes) throw new BatchTooLargeError(`a batch grew past ${this.#maxBytes} bytes`);
     const needed = this.at + bytes;
     if (needed <= this.bytes.length) return;
-    if (this.at > this.#maxBytes) throw new BatchTooLargeError(`a batch grew past ${this.#maxBytes} bytes`);
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.bytes.length));
     this.bytes.copy(grown, 0, 0, this.at);
     this.bytes = grown;
