@@ -14,7 +14,7 @@ import { completeRuns as complete } from './store/hour-log/complete-runs.ts';
 import { findVisitors as find, rewriteRuns as rewrite } from './store/hour-log/erase-runs.ts';
 import { findInSegment as findInOne } from './store/hour-log/find-in-segment.ts';
 import { linkServerEvents as link } from './store/hour-log/link-server-events.ts';
-import { sortSegment as sort } from './store/hour-log/sort-segment.ts';
+import { releaseSortMemory, sortSegment as sort } from './store/hour-log/sort-segment.ts';
 
 // Whoever wants zlib wants no library of the system's.
 if ((workerData as { readonly gzip: GzipCodecChoice }).gzip !== 'zlib') {
@@ -27,7 +27,10 @@ const exportJobs = new ExportJobsInPlace();
 export const sortSegment = sendingCodes(sort);
 export const completeRuns = sendingCodes(complete);
 export const linkServerEvents = sendingCodes(link);
-export const exportHour = sendingCodes((job: ExportHourJob) => exportJobs.exportHour(job));
+export const exportHour = sendingCodes((job: ExportHourJob) => {
+  releaseSortMemory();
+  return exportJobs.exportHour(job);
+});
 export const makeLegacyHour = sendingCodes((job: LegacyHourJob) => exportJobs.makeLegacyHour(job));
 export const tagHour = sendingCodes(tag);
 export const findVisitors = sendingCodes(find);

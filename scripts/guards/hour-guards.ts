@@ -27,17 +27,17 @@ export const HOUR_GUARDS: readonly Guard[] = [
   {
     name: 'torn-tail',
     protects: 'B2: a frame that was cut short counts for nothing',
-    file: 'src/store/hour-log/seal.ts',
-    find: 'const bytes = validLengthOf(content);',
-    replacement: 'const bytes = content.length;',
+    file: 'src/store/hour-log/whole-frames.ts',
+    find: 'if (bytes === size) return { bytes, isDamaged: false };',
+    replacement: 'return { bytes: size, isDamaged: false };',
     test: { file: LOG_TEST, name: 'cuts a torn tail, which was never acknowledged' },
   },
   {
     name: 'damage-or-torn-tail',
     protects: 'S1: a damaged frame with others behind it is no torn tail',
     file: 'src/store/hour-log/seal.ts',
-    find: 'if (bytes === content.length || !hasFrameBehind(content, bytes, hour)) return { name, bytes };',
-    replacement: 'if (bytes <= content.length) return { name, bytes };',
+    find: 'if (!isDamaged) return { name, bytes };',
+    replacement: 'if (bytes >= 0) return { name, bytes };',
     test: { file: LOG_TEST, name: 'fails the hour of a bit-flipped acknowledged frame' },
   },
   {
@@ -163,8 +163,8 @@ export const HOUR_GUARDS: readonly Guard[] = [
   {
     name: 'newer-segment',
     protects: 'V2: a segment of a newer program does not pass for a torn or damaged one',
-    file: 'src/store/hour-log/seal.ts',
-    find: 'refuseNewerFile(content, SEGMENT_MAGIC, path);',
+    file: 'src/store/hour-log/whole-frames.ts',
+    find: 'refuseNewerFile(magic, SEGMENT_MAGIC, path);',
     replacement: '',
     test: { file: 'test/formats.e2e.test.ts', name: 'V2 fails the hour of a newer' },
   },

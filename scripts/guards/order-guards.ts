@@ -10,7 +10,7 @@ export const ORDER_GUARDS: readonly Guard[] = [
     file: 'src/store/hour-log/seal.ts',
     find: `  await writeFileOnce(fencePath(root, hour), '');
   const names = await listSegments(folder);
-  // One after the other: an unsorted segment is read whole to be measured.
+  // One after the other: an unsorted segment is read from end to end.
   const segments: SealedSegment[] = [];
   for (const name of names) segments.push(await measureSegment(folder, name, hour));
 `,

@@ -123,7 +123,7 @@ export const OPTION_TABLE = {
   },
   'segment-bytes': {
     type: integer(64 * 1024, 1024 * MIB),
-    default: String(64 * MIB),
+    default: String(32 * MIB),
     unit: 'bytes',
     description: 'Size at which a segment of the hour log is closed and sorted.',
   },

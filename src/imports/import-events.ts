@@ -10,17 +10,14 @@ import type { Catalog, Project } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
 import { formatBeijingHour, hourOf, type Hour, type HourRange } from '../events/hour.ts';
 import type { Receipt } from '../events/event-row.ts';
-import { mapEvents, type Mapper } from '../events/map-events.ts';
-import { PageDomains } from '../events/page-domains.ts';
-import { UserAgents } from '../events/user-agent.ts';
 import type { TaskRunner } from '../exports/task-runner.ts';
 import { waitFor, type Clock } from '../lib/clock.ts';
 import type { HourReader, HourStore } from '../store/hour-store.ts';
 import { ImportWriter } from '../store/hour-log/import-writer.ts';
 import { lockImports } from '../store/hour-log/import-lock.ts';
 import type { StoreJobs } from '../store/hour-log/store-jobs.ts';
-import { parseImportLine, type ImportLine } from './import-line.ts';
 import { placeOf, readLines, type NdjsonLine } from './ndjson-lines.ts';
+import { RequestMapper } from './request-mapper.ts';
 
 export type ImportOptions = {
   readonly project: Project;
@@ -54,7 +51,6 @@ export type ImportSummary = {
 export type ImportSource = { readonly name: string; readonly bytes: AsyncIterable<Buffer> };
 
 const MAX_LINE_BYTES = 2 * 1024 * 1024;
-const MAX_EVENTS_PER_REQUEST = 500;
 
 /**
  * Imports the events of these sources, one after the other, and returns when their hours are FINISHED again.
@@ -88,54 +84,48 @@ async function writeEvents(
   writer: ImportWriter,
   sources: readonly ImportSource[],
 ): Promise<Omit<ImportSummary, 'hours'>> {
-  const mapper: Mapper = {
-    pageDomains: new PageDomains(),
-    userAgents: new UserAgents(),
-    onCut: () => undefined,
-    rulesOf: (ai) => options.catalog.rules.rulesOf(ai),
-  };
+  const { catalog, project } = options;
+  const findLink = (linkId: string) => catalog.links.find(linkId);
+  const requests = new RequestMapper({
+    ai: project.ai,
+    rulesOf: (ai) => catalog.rules.rulesOf(ai),
+    decideActivations: (elements) => decideByLinkId({ ai: project.ai, elements }, findLink),
+  });
   const checkedHours = new Set<Hour>();
   const reasons: Record<string, number> = {};
   let [events, ignored, rejected, bytes] = [0, 0, 0, 0];
-  let request: ImportLine[] = [];
   const writeRequest = async (): Promise<void> => {
-    const first = request[0];
-    if (!first) return;
-    const { pathWord, ip, userAgent, sendTimeMs } = first;
-    const elements = request.map((line) => line.event);
-    const { ai } = options.project;
-    const activations = decideByLinkId({ ai, elements }, (linkId) => options.catalog.links.find(linkId));
-    const mapped = { ai, pathWord, elements, oversize: new Map(), ip, userAgent, activations };
-    const batch = mapEvents(mapped, mapper);
-    const imported: Receipt = { line: 'import', received: elements.length, ignored: 0, rows: 0 };
-    await writer.append({ ...batch, receipts: [...batch.receipts, imported] }, sendTimeMs);
-    events += elements.length;
+    const mapped = requests.map();
+    if (!mapped) return;
+    const { batch } = mapped;
+    const imported: Receipt = { line: 'import', received: mapped.events, ignored: 0, rows: 0 };
+    await writer.append({ ...batch, receipts: [...batch.receipts, imported] }, mapped.sendTimeMs);
+    events += mapped.events;
     rejected += batch.rejections.length;
     for (const reason of batch.rejections) reasons[reason] = (reasons[reason] ?? 0) + 1;
     for (const receipt of batch.receipts) ignored += receipt.ignored;
-    request = [];
   };
   for (const source of sources) {
-    const lines = readLines(source, MAX_LINE_BYTES, (count) => {
+    const chunks = readLines(source, MAX_LINE_BYTES, (count) => {
       bytes += count;
       options.onProgress({ step: 'reading', bytes, events });
     });
-    for await (const text of lines) {
-      const line = parseImportLine(text);
-      const hour = hourOf(line.sendTimeMs);
-      if (!checkedHours.has(hour)) await checkHour(options, hour, text);
-      checkedHours.add(hour);
-      if (request.length === MAX_EVENTS_PER_REQUEST || (request[0] && !isSameRequest(request[0], line)))
-        await writeRequest();
-      request.push(line);
+    try {
+      for await (const lines of chunks) {
+        for (const line of lines) {
+          const hour = hourOf(requests.read(line));
+          if (!checkedHours.has(hour)) await checkHour(options, hour, line);
+          checkedHours.add(hour);
+          if (requests.isComplete) await writeRequest();
+          requests.add();
+        }
+      }
+    } catch (error) {
+      requests.refuse(error);
     }
     await writeRequest();
   }
   return { events, rejected, ignored, reasons };
-}
-
-function isSameRequest(a: ImportLine, b: ImportLine): boolean {
-  return a.sendTimeMs === b.sendTimeMs && a.pathWord === b.pathWord && a.ip === b.ip && a.userAgent === b.userAgent;
 }
 
 /** Refuses an hour that may not be filled. */

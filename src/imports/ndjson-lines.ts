@@ -10,23 +10,25 @@ export function placeOf({ source, number }: Pick<NdjsonLine, 'source' | 'number'
 
 const LINE_FEED = 0x0a;
 
-/** Gives the lines of a stream that are not blank, with their numbers from 1. @throws AppError import_invalid for a long line */
+/** Gives the lines of a stream that are not blank, with their numbers from 1, as many at once as came. @throws AppError import_invalid for a long line */
 export async function* readLines(
   source: { readonly name: string; readonly bytes: AsyncIterable<Buffer> },
   maxLineBytes: number,
   onBytes: (bytes: number) => void,
-): AsyncGenerator<NdjsonLine> {
+): AsyncGenerator<readonly NdjsonLine[]> {
   let rest: Buffer = Buffer.alloc(0);
   let number = 0;
   for await (const chunk of source.bytes) {
     onBytes(chunk.length);
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const lines: NdjsonLine[] = [];
     let start = 0;
     for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, start)) {
       number += 1;
-      if (!isBlank(bytes, start, end)) yield { source: source.name, bytes: bytes.subarray(start, end), number };
+      if (!isBlank(bytes, start, end)) lines.push({ source: source.name, bytes: bytes.subarray(start, end), number });
       start = end + 1;
     }
+    if (lines.length > 0) yield lines;
     rest = bytes.subarray(start);
     if (rest.length > maxLineBytes) {
       throw new AppError(
@@ -35,7 +37,7 @@ export async function* readLines(
       );
     }
   }
-  if (!isBlank(rest, 0, rest.length)) yield { source: source.name, bytes: rest, number: number + 1 };
+  if (!isBlank(rest, 0, rest.length)) yield [{ source: source.name, bytes: rest, number: number + 1 }];
 }
 
 function isBlank(bytes: Buffer, start: number, end: number): boolean {

@@ -96,15 +96,17 @@ export async function replayRejected(
     findLink: (linkId) => catalog.links.find(linkId),
   };
   let group: RejectedRecord[] = [];
-  for await (const line of readLines(source, MAX_RECORD_BYTES, () => undefined)) {
-    const record = parseRejectedRecord(line, origin);
-    const [first] = group;
-    if (first && (group.length === MAX_GROUP_EVENTS || !isSameRequest(first, record))) {
-      await replayGroup(options, mapper, group, counts);
-      group = [];
-      if (signal?.aborted) return counts;
+  for await (const lines of readLines(source, MAX_RECORD_BYTES, () => undefined)) {
+    for (const line of lines) {
+      const record = parseRejectedRecord(line, origin);
+      const [first] = group;
+      if (first && (group.length === MAX_GROUP_EVENTS || !isSameRequest(first, record))) {
+        await replayGroup(options, mapper, group, counts);
+        group = [];
+        if (signal?.aborted) return counts;
+      }
+      group.push(record);
     }
-    group.push(record);
   }
   if (group.length > 0) await replayGroup(options, mapper, group, counts);
   return counts;

@@ -43,7 +43,7 @@ export function testServerConfig(data: string, clock: Clock): ServerConfig {
     gzip: 'auto',
     exportThreads: 1,
     exportAttempts: 8,
-    segmentBytes: 64 * 1024 * 1024,
+    segmentBytes: 32 * 1024 * 1024,
     syncs: true,
     retentionDays: 15,
     callsPerSecond: 10,

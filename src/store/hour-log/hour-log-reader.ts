@@ -22,7 +22,8 @@ import {
 import { mergeRows } from './merge.ts';
 import { hasExactly, isCount, isListOf, isText, parseCheckedJson } from './checked-json.ts';
 import type { RunGroup } from './run-format.ts';
-import { isMissingRun, openCursors, readRun, readThrough, type IndexedRun, type RunCursor } from './run-reader.ts';
+import { indexedRun } from './run-indexes.ts';
+import { isMissingRun, openCursors, readThrough, type IndexedRun, type RunCursor } from './run-reader.ts';
 
 /** What `ready.json` says: the runs of the hour, and whether its incomplete records were completed into some of them. */
 export type ReadyHour = { readonly version: 1; readonly runs: readonly string[] };
@@ -91,7 +92,7 @@ export class HourLogReader implements HourReader {
     for (;;) {
       const paths = this.runPaths(hour);
       try {
-        return open(paths.map(readRun));
+        return open(paths.map(indexedRun));
       } catch (error) {
         if (!isMissingRun(error) || isSameList(paths, this.runPaths(hour))) throw error;
       }
@@ -194,7 +195,7 @@ export class HourLogReader implements HourReader {
 /** Opens the tails of a run, every byte of them checked; or gives why they cannot be read. */
 function openTail(path: string, ai: string, kind: RecordKind): readonly RunCursor[] | Error {
   try {
-    const run = [readRun(path)];
+    const run = [indexedRun(path)];
     for (const cursor of openCursors(run, ai, kind, 'tail')) readThrough(cursor);
     return openCursors(run, ai, kind, 'tail');
   } catch (error) {

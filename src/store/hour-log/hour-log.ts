@@ -57,7 +57,7 @@ export type HourLogOptions = {
   readonly clock: Clock;
   /** Runs the jobs that cost CPU, in worker threads. */
   readonly jobs: StoreJobs;
-  /** A segment of at least this size is closed and sorted. Default: 64 MiB. */
+  /** A segment of at least this size is closed and sorted. Default: 32 MiB. */
   readonly segmentBytes?: number;
   /** Encoded bytes that may wait for the disk. Default: 256 MiB. */
   readonly maxQueuedBytes?: number;
@@ -89,7 +89,7 @@ export class HourLog implements HourStore {
       collectorId: randomBytes(5).toString('hex'),
       clock: options.clock,
       firstHour,
-      segmentBytes: options.segmentBytes ?? 64 * 1024 * 1024,
+      segmentBytes: options.segmentBytes ?? 32 * 1024 * 1024,
       maxQueuedBytes: options.maxQueuedBytes ?? 256 * 1024 * 1024,
       syncs: options.syncs ?? true,
       onSegmentFull: (segment) => this.#sortEarly(segment),

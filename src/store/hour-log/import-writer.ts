@@ -5,7 +5,7 @@
  * `commit.json`, from which moment all hours of the import count together. A crash before that leaves files that count for
  * nothing. Which hours may be filled is for the caller to check, under the import's lock.
  *
- * Memory: a buffer for all hours together. Open files: one for each hour.
+ * Memory: two buffers for all hours together. Open files: one for each hour.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
@@ -42,9 +42,11 @@ type HourFile = {
 };
 type OpenFile = { readonly name: string; readonly handle: FileHandle; bytes: number };
 
-const MAX_BUFFERED_BYTES = 32 * 1024 * 1024;
-const SEGMENT_BYTES = 64 * 1024 * 1024;
+const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
+const SEGMENT_BYTES = 32 * 1024 * 1024;
 const MAX_BATCH_BYTES = 128 * 1024 * 1024;
+/** What systems take in one call, IOV_MAX. */
+const MAX_PIECES = 1024;
 
 /** Makes the folder of an import, which counts for nothing yet, and gives the import's id. Under the import's lock. */
 export async function makeImportFolder(root: string): Promise<string> {
@@ -65,6 +67,7 @@ export class ImportWriter {
   readonly #encoder = new BatchEncoder(MAX_BATCH_BYTES);
   readonly #hours = new Map<Hour, HourFile>();
   #bufferedBytes = 0;
+  #flushing: Promise<void> = Promise.resolve();
 
   private constructor(options: ImportWriterOptions, id: string) {
     this.#options = options;
@@ -83,7 +86,10 @@ export class ImportWriter {
     const header = buildFrameHeader([bytes], 1, sendTimeMs, crc32);
     hour.pending.push(header, bytes);
     this.#bufferedBytes += header.length + bytes.length;
-    if (this.#bufferedBytes >= MAX_BUFFERED_BYTES) await this.#flush();
+    if (this.#bufferedBytes < MAX_BUFFERED_BYTES) return;
+    await this.#flushing; // one buffer is written while the next is filled
+    this.#flushing = this.#flush();
+    this.#flushing.catch(() => undefined); // thrown by the next that waits for it
   }
 
   /** The hours that rows were added to, in order. */
@@ -94,6 +100,7 @@ export class ImportWriter {
   /** Makes the import count, all hours at once. Durable when it returns. */
   async commit(): Promise<void> {
     const { root, ai, jobs } = this.#options;
+    await this.#flushing;
     await this.#flush();
     const folder = importFolder(root, this.#id);
     const hours: { hour: Hour; runs: readonly string[] }[] = [];
@@ -139,6 +146,7 @@ export class ImportWriter {
 
   /** Forgets the import. Only before `commit`. */
   async abort(): Promise<void> {
+    await this.#flushing.catch(() => undefined);
     for (const { file, runs } of this.#hours.values()) {
       await file?.handle.close().catch(() => undefined);
       await Promise.allSettled(runs);
@@ -155,16 +163,15 @@ export class ImportWriter {
   }
 
   async #flush(): Promise<void> {
+    this.#bufferedBytes = 0;
     for (const hour of this.#hours.values()) {
       if (hour.pending.length === 0) continue;
-      const bytes = Buffer.concat(hour.pending);
+      const { pending } = hour;
       hour.pending = [];
       hour.file ??= await this.#openSegment(hour);
-      await hour.file.handle.writeFile(bytes);
-      hour.file.bytes += bytes.length;
+      hour.file.bytes += await writeAll(hour.file.handle, pending);
       if (hour.file.bytes >= SEGMENT_BYTES) await this.#closeSegment(hour);
     }
-    this.#bufferedBytes = 0;
   }
 
   async #openSegment(hour: HourFile): Promise<OpenFile> {
@@ -194,4 +201,18 @@ export class ImportWriter {
     sorted.catch(() => undefined); // awaited, and thrown, in commit
     hour.runs.push(sorted);
   }
+}
+
+/** Writes these pieces one after the other; returns how many bytes they have. */
+async function writeAll(handle: FileHandle, pieces: readonly Buffer[]): Promise<number> {
+  let bytes = 0;
+  for (let first = 0; first < pieces.length; first += MAX_PIECES) {
+    const some = pieces.slice(first, first + MAX_PIECES);
+    const wanted = some.reduce((sum, piece) => sum + piece.length, 0);
+    const { bytesWritten } = await handle.writev(some);
+    // A write may stop short where the disk is nearly full; the next says why.
+    if (bytesWritten < wanted) await handle.writeFile(Buffer.concat(some).subarray(bytesWritten));
+    bytes += wanted;
+  }
+  return bytes;
 }

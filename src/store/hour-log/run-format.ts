@@ -17,7 +17,7 @@ export const RUN_TRAILER_BYTES = 16;
 export const BLOCK_HEADER_BYTES = 8;
 export const RUN_RECORD_HEADER_BYTES = 20;
 /** A block is closed when it has grown to this size. Readers hold one block of each run. */
-export const BLOCK_BYTES = 128 * 1024;
+export const BLOCK_BYTES = 64 * 1024;
 
 export type RunGroupPart = 'rows' | 'incomplete' | 'tail';
 

@@ -27,8 +27,7 @@ import {
   shortPath,
 } from './layout.ts';
 import { readRunSource } from './run-reader.ts';
-import { refuseNewerFile } from './file-version.ts';
-import { hasFrameBehind, SEGMENT_MAGIC, validLengthOf } from './segment.ts';
+import { measureWholeFrames } from './whole-frames.ts';
 
 /** What a segment that cannot be read is refused with. */
 const UNREADABLE_CODES: readonly string[] = ['store_corrupt', 'format_too_new'];
@@ -59,7 +58,7 @@ export async function sealHour(root: string, hour: Hour): Promise<void> {
   if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await syncFolder(hoursFolder(root));
   await writeFileOnce(fencePath(root, hour), '');
   const names = await listSegments(folder);
-  // One after the other: an unsorted segment is read whole to be measured.
+  // One after the other: an unsorted segment is read from end to end.
   const segments: SealedSegment[] = [];
   for (const name of names) segments.push(await measureSegment(folder, name, hour));
   const seal: Seal = { version: 1, segments };
@@ -98,10 +97,8 @@ async function measure(folder: string, name: string, hour: Hour): Promise<Sealed
     try {
       // Its collector may still be at its own sync, or dead before it: what is confirmed here must not be lost later.
       await handle.datasync();
-      const content = await handle.readFile();
-      refuseNewerFile(content, SEGMENT_MAGIC, path);
-      const bytes = validLengthOf(content);
-      if (bytes === content.length || !hasFrameBehind(content, bytes, hour)) return { name, bytes };
+      const { bytes, isDamaged } = await measureWholeFrames(handle, path, hour);
+      if (!isDamaged) return { name, bytes };
       return {
         name,
         bytes,

@@ -25,10 +25,7 @@ export function buildSegmentHeader(hour: Hour): Buffer {
   return header;
 }
 
-/** One batch of a frame: its bytes within the segment, and the frame's send time. */
-export type BatchView = { readonly start: number; readonly end: number; readonly sendTimeMs: number };
-
-/** Finds the end of the last whole frame; 0 when not even the header is whole. */
+/** Finds the end of the last whole frame of a segment in memory; 0 when not even the header is whole. */
 export function validLengthOf(bytes: Buffer): number {
   if (bytes.length < SEGMENT_HEADER_BYTES || bytes.toString('latin1', 0, 8) !== SEGMENT_MAGIC) return 0;
   let at = SEGMENT_HEADER_BYTES;
@@ -38,6 +35,9 @@ export function validLengthOf(bytes: Buffer): number {
     at = end;
   }
 }
+
+/** One batch of a frame: its bytes within the segment, and the frame's send time. */
+export type BatchView = { readonly start: number; readonly end: number; readonly sendTimeMs: number };
 
 /**
  * Says whether a whole frame stands behind this place, which is the end of the valid length. Nothing is ever written behind a

@@ -1,5 +1,5 @@
 /**
- * Sorts one segment into a run. A worker job: takes about 0.3 s for 64 MiB and holds the segment in memory.
+ * Sorts one segment into a run. A worker job: takes about 0.15 s for 32 MiB and holds the segment in memory.
  *
  * Here each record gets its send time written into its line, which came in with a hole. Two threads or processes may sort the
  * same segment at once: both make the same bytes, and the last rename wins.
@@ -73,15 +73,35 @@ export function sortSegment({ segmentPath, bytes: confirmedBytes, runPath }: Sor
 
 /** Memory for the segment: kept for the next one, because to get it anew costs more than to read into it. */
 let kept = Buffer.alloc(0);
-/** A larger segment, as one of the default size is when full, gets memory of its own: each thread would hold it for good. */
-const MAX_KEPT_BYTES = 40 * 1024 * 1024;
+const MIB = 1024 * 1024;
+/** A larger segment than most gets memory of its own. */
+const MAX_KEPT_BYTES = 40 * MIB;
+/** Within this time the next segment comes, or the thread has other work. */
+const KEPT_MS = 500;
+let release: NodeJS.Timeout | undefined;
+
+/** Gives back the memory that is kept between segments, at once: nobody holds a piece of it then. */
+export function releaseSortMemory(): void {
+  clearTimeout(release);
+  if (kept.length > 0) kept.buffer.transfer(0);
+  kept = Buffer.alloc(0);
+}
+
+function keptMemory(size: number): Buffer {
+  if (size > kept.length) {
+    releaseSortMemory();
+    kept = Buffer.allocUnsafeSlow(Math.ceil(size / MIB) * MIB); // segments differ a little in size
+  }
+  clearTimeout(release);
+  release = setTimeout(releaseSortMemory, KEPT_MS).unref();
+  return kept;
+}
 
 function readWhole(path: string): Buffer {
   const fd = openSync(path, 'r');
   try {
     const { size } = fstatSync(fd);
-    const memory = size <= kept.length ? kept : Buffer.allocUnsafeSlow(size);
-    if (size <= MAX_KEPT_BYTES) kept = memory;
+    const memory = size <= MAX_KEPT_BYTES ? keptMemory(size) : Buffer.allocUnsafeSlow(size);
     let got = 0;
     while (got < size) {
       const count = readSync(fd, memory, got, size - got, got);

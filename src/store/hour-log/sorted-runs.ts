@@ -35,7 +35,7 @@ export class SortedRuns {
   readonly #options: SortedRunsOptions;
   #writer: RunWriter | undefined;
   #group: { readonly ai: string; readonly kind: RecordKind } | undefined;
-  #chunk: Buffer = Buffer.alloc(0);
+  #chunk = Buffer.alloc(0);
   #chunkBytes = 0;
   /** Where each record's key begins in the chunk. */
   #starts: number[] = [];
@@ -82,6 +82,7 @@ export class SortedRuns {
   /** Makes all runs whole, and durable unless they are temporary. */
   finish(): void {
     this.#endRun();
+    this.#chunk.buffer.transfer(0);
     this.#chunk = Buffer.alloc(0);
   }
 
@@ -109,9 +110,8 @@ export class SortedRuns {
     const needed = this.#chunkBytes + bytes;
     if (needed <= this.#chunk.length) return;
     const roomy = Math.min(Math.max(2 * this.#chunk.length, FIRST_CHUNK_BYTES), CHUNK_BYTES + LAST_RECORD_BYTES);
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, roomy));
-    this.#chunk.copy(grown, 0, 0, this.#chunkBytes);
-    this.#chunk = grown;
+    // Moved, not copied: the old memory is given back at once, and not when somebody collects garbage.
+    this.#chunk = Buffer.from(this.#chunk.buffer.transfer(Math.max(needed, roomy)));
   }
 
   #endRun(): void {
