@@ -53,14 +53,15 @@ describe('a full disk', { skip: NO_MOUNTS, timeout: 240_000 }, () => {
   }
 
   const disks = [
-    { part: 'packages', where: 'the packages', freeBytes: 0 },
-    { part: 'hour-log', where: 'the hour log, with room for a seal', freeBytes: 16 * 1024 },
+    { part: 'packages', where: 'the packages', freeBytes: 0, segmentBytes: 512 * 1024 },
+    // Room for seals and lists of this hour and of all before it, and not for a run: all rows are in one segment.
+    { part: 'hour-log', where: 'the hour log, with room for a seal', freeBytes: 400 * 1024, segmentBytes: DISK_BYTES },
   ] as const;
 
-  for (const { part, where, freeBytes } of disks) {
+  for (const { part, where, freeBytes, segmentBytes } of disks) {
     it(`has the export tried again until there is room, and nothing seen of it before, when it holds ${where}`, async (t) => {
       const { data, disk } = await dataOnSmallDisk(t, { part, sizeBytes: DISK_BYTES });
-      const changes = { segmentBytes: 512 * 1024, packageBytes: 32 * 1024, exportAttempts: 2 };
+      const changes = { segmentBytes, packageBytes: 32 * 1024, exportAttempts: 2 };
       const server = await startServerProcess(t, { data, nowMs: NOW_MS, changes });
       const stream = startStream(t, server);
       await stream.reach(5_000);

@@ -10,7 +10,6 @@ export function answerRefusal(logger: Logger, response: ServerResponse, error: u
   if (refusal.status >= 500) logger.error({ err: refusal.cause ?? refusal, code: refusal.code }, refusal.message);
   if (response.headersSent) return void response.destroy();
   if (refusal.retryAfterSeconds !== undefined) response.setHeader('Retry-After', refusal.retryAfterSeconds);
-  if (refusal.status === 413) response.setHeader('Connection', 'close');
   sendJson(response, refusal.status, {
     code: refusal.code,
     message: `${refusal.message} ${refusal.advice}`,

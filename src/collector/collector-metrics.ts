@@ -13,7 +13,7 @@ export class CollectorMetrics {
   constructor(registry: Registry) {
     this.#requests = new TalliedCounter({
       name: 'tidegate_collector_requests_total',
-      help: 'Requests to the collector, by HTTP status.',
+      help: 'Requests to the collector, by HTTP status; none where the client left before its answer.',
       labelNames: ['status'],
       registry,
     });
@@ -43,8 +43,8 @@ export class CollectorMetrics {
     });
   }
 
-  /** Counts a request that has ended, and how long it took. */
-  countRequest(status: number, tookMs: number): void {
+  /** Counts a request that has ended, and how long it took; `none` where the client did not wait for the answer. */
+  countRequest(status: number | 'none', tookMs: number): void {
     this.#requests.add(String(status));
     this.#seconds.observe(tookMs / 1000);
   }

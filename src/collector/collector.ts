@@ -89,7 +89,9 @@ export class Collector {
     if (!endpoint) return false;
     const begunMs = performance.now();
     response.once('close', () => {
-      this.#options.metrics.countRequest(response.statusCode, performance.now() - begunMs);
+      // A client that left before its answer was given none, whatever the status was to be.
+      const status = response.headersSent ? response.statusCode : 'none';
+      this.#options.metrics.countRequest(status, performance.now() - begunMs);
     });
     this.#answer(endpoint, query, request, response).catch((error: unknown) =>
       answerRefusal(this.#options.logger, response, error),

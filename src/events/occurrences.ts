@@ -6,14 +6,26 @@
 import { randomInt } from 'node:crypto';
 
 const FIRST_SLOTS = 64;
-/** Not to be guessed, so that nobody can send events that all have the same slot. */
-const SEED = randomInt(2 ** 32);
+/**
+ * Odd and not to be guessed, one for each four bytes that are mixed: without them, events could be searched for whose digests all have the
+ * same slot, which is quick as long as only some bits of the digest count.
+ */
+const FACTORS = Array.from({ length: 4 }, () => randomInt(2 ** 32) | 1);
 
-/** Mixes the first 32 bits of a digest. */
+/** Mixes the first half of a digest: a row id of bits, more than anybody finds twice. */
 function mixed(digest: string): number {
-  const bits =
-    digest.charCodeAt(0) | (digest.charCodeAt(1) << 8) | (digest.charCodeAt(2) << 16) | (digest.charCodeAt(3) << 24);
-  return Math.imul(bits ^ SEED, 0x9e3779b1) >>> 8;
+  let sum = 0;
+  for (let word = 0; word < FACTORS.length; word += 1) sum += Math.imul(wordAt(digest, 4 * word), FACTORS[word]!);
+  return (sum | 0) >>> 8;
+}
+
+function wordAt(digest: string, at: number): number {
+  return (
+    digest.charCodeAt(at) |
+    (digest.charCodeAt(at + 1) << 8) |
+    (digest.charCodeAt(at + 2) << 16) |
+    (digest.charCodeAt(at + 3) << 24)
+  );
 }
 
 export class Occurrences {

@@ -6,8 +6,8 @@
  *   extras = (u8 name length, name, u32 value length, value)…
  *
  * Little-endian unless said otherwise; a length counts what follows it. Keys compare as bytes. The line holds 13 zeros where the send
- * time belongs, which is known when the row is stored. One buffer, used again for the next request; it grows to the largest
- * request seen, and never past its bound.
+ * time belongs, which is known when the row is stored. One buffer, used again for the next request; it grows with the
+ * request, never past its bound, and what a far larger request than others needed is given back with the next one.
  */
 import { DATA_TYPES } from './data-types.ts';
 import type { EventRow, RecordKind } from './event-row.ts';
@@ -19,6 +19,8 @@ export const KEY_TIME_BYTES = 8;
 const SEND_TIME_HOLE = '0'.repeat(SEND_TIME_DIGITS);
 const TIME_SIGN = 1n << 63n;
 const FIRST_BYTES = 256 * 1024;
+/** What the rows of a body of a megabyte need, with room to spare. A hundred times as much for ever would be one sender's choice. */
+const KEPT_BYTES = 16 * 1024 * 1024;
 
 /** Codes of record kinds on disk: `rejected` is 0, data types count from 1. */
 export const KINDS: readonly RecordKind[] = ['rejected', ...DATA_TYPES];
@@ -56,6 +58,7 @@ export class RecordWriter {
 
   /** Begins anew. */
   clear(): void {
+    if (this.bytes.length > KEPT_BYTES) this.bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
     this.at = 0;
     this.count = 0;
   }
