@@ -102,8 +102,7 @@ describe('export switched off and on', () => {
 describe('what packages are made with', () => {
   it('changes with the next hour, and is written in the manifest', async (t) => {
     const server = await startTestServer(t, { gzip: 'zlib' });
-    const events = [install('u-1', 'an "oaid"'), install('u-2')];
-    await sendEvents(server, INSTALLS, events);
+    await sendEvents(server, INSTALLS, [install('u-0', 'the first')]);
     await change(server, { extendedColumns: true, lineBreaks: 'blank', gzipLevel: 6, packageBytes: 4096 });
     const before = await exported(server, HOUR, 'ads_track_activation');
     assert.match(before.csv[0]!, /adsVariable\n/);
@@ -115,7 +114,7 @@ describe('what packages are made with', () => {
     });
     assert.match(before.manifest.codec, /^zlib \S+ level 1$/);
 
-    await sendEvents(server, INSTALLS, events);
+    await sendEvents(server, INSTALLS, [install('u-1', 'an "oaid"'), install('u-2')]);
     await sendEvents(server, PAGES, [page('u-1', 'a\r\nb\nc\rd, e')]);
     const after = await exported(server, addHours(HOUR, 1), 'ads_track_activation');
     const [header, first, second, ...rest] = after.csv[0]!.split('\n');

@@ -235,7 +235,7 @@ async function exportSince(context: TestContext, data: string, hour: Hour): Prom
   const server = await startServerProcess(context, { data, nowMs: hourEndMs(last) });
   const names: string[] = [];
   for (let at = hour; at <= last; at = addHours(at, 1))
-    names.push(...(await exportedNames(server.baseUrl, server.clock, at)));
+    for (const name of await exportedNames(server.baseUrl, server.clock, at)) names.push(name);
   await server.kill('SIGKILL');
   return names;
 }

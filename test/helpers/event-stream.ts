@@ -126,7 +126,7 @@ export async function exportedNames(baseUrl: string, clock: Clock, hour: Hour, t
       .trimEnd()
       .split('\n');
     const place = lines[0]!.split(',').indexOf('eventName');
-    names.push(...lines.slice(1).map((line) => line.split(',')[place]!));
+    for (const name of lines.slice(1).map((line) => line.split(',')[place]!)) names.push(name);
   }
   return names;
 }
