@@ -116,7 +116,7 @@ export const EXPORT_GUARDS: readonly Guard[] = [
     name: 'lease-time',
     protects: 'a task is not taken from a worker whose lease has not ended',
     file: 'src/catalog/task-table.ts',
-    find: "row('claimable_at_ms', '>', nowMs + MAX_WAIT_MS)",
+    find: "row('claimable_at_ms', '>', farAheadMs)",
     replacement: "row('claimable_at_ms', '>', nowMs)",
     test: { file: 'src/catalog/task-table.test.ts', name: 'hands over a task whose lease has ended' },
   },

@@ -125,6 +125,14 @@ describe('SqlTaskTable: claiming', () => {
     assert.equal(taken?.attempts, 2);
     assert.notEqual(taken.leaseId, lost.leaseId);
   });
+
+  test('leaves a task to its worker for as long as its lease is, however long leases are', async (t) => {
+    const { catalog, ai } = await openWithProject(t);
+    const leaseMs = 20 * 60_000;
+    await catalog.tasks.ensure(ai, { from: NEW_YEAR, until: addHours(NEW_YEAR, 1) }, NOW.nowMs);
+    assert.ok(await catalog.tasks.claim({ ...NOW, leaseMs }));
+    assert.equal(await catalog.tasks.claim({ ...NOW, nowMs: NOW.nowMs + 1_000, leaseMs }), undefined);
+  });
 });
 
 describe('SqlTaskTable: working under a lease', () => {

@@ -216,11 +216,16 @@ async function updateLeased(transaction: CatalogTransaction, task: ClaimedTask, 
 }
 
 /** Finds the oldest task that may be claimed now. */
-async function findDue(reader: CatalogReader, { nowMs, ai, hours }: TaskClaim): Promise<ExportTask | undefined> {
+async function findDue(
+  reader: CatalogReader,
+  { nowMs, leaseMs, ai, hours }: TaskClaim,
+): Promise<ExportTask | undefined> {
+  // No lease is longer than those that are given now: a task held for longer was claimed by a clock that was ahead.
+  const farAheadMs = nowMs + Math.max(MAX_WAIT_MS, leaseMs);
   let due = reader
     .selectFrom('task')
     .select(TASK_COLUMNS)
-    .where((row) => row.or([row('claimable_at_ms', '<=', nowMs), row('claimable_at_ms', '>', nowMs + MAX_WAIT_MS)]))
+    .where((row) => row.or([row('claimable_at_ms', '<=', nowMs), row('claimable_at_ms', '>', farAheadMs)]))
     .orderBy('hour')
     .orderBy('ai')
     .limit(1);
