@@ -334,9 +334,7 @@ export class PlainEvents {
 
   #integer(value: number): number {
     const { json, values } = this.#tape;
-    let number = 0;
-    for (let at = values.starts[value]!; at < values.ends[value]!; at += 1) number = number * 10 + json[at]! - 0x30;
-    return number;
+    return integerOf(json, values.starts[value]!, values.ends[value]!);
   }
 
   #digest(element: number, dataType: DataType): string {
