@@ -12,6 +12,7 @@ import { parseElements } from '../wire/json-array.ts';
 import { JsonTape } from '../wire/json-tape.ts';
 import { DEFAULT_WIRE_LIMITS } from '../wire/wire-limits.ts';
 import { CanonicalWriter } from './canonical-bytes.ts';
+import { literalOf } from './copy-bytes.ts';
 import { addHours, hourFromInteger } from './hour.ts';
 import { mapEvents, type Mapper } from './map-events.ts';
 import { TapeMapper, type TapeRequest } from './map-tape.ts';
@@ -278,7 +279,7 @@ describe('PlainEvents', () => {
     });
 });
 
-const EMPTY = new Uint8Array(0);
+const EMPTY = literalOf(new Uint8Array(0));
 const WEB_FIELDS = { ip: EMPTY, userAgent: EMPTY, pathPlatform: EMPTY, osName: EMPTY, osNameAndVersion: EMPTY };
 
 describe('writeCanonical', () => {
@@ -293,7 +294,7 @@ describe('writeCanonical', () => {
         bytes.set(json);
         for (let place = 0; place < tape.elements.count; place += 1) {
           if (tape.elements.shapes[place] === undefined) continue;
-          const end = writeCanonical(bytes, json.length, tape, place);
+          const end = writeCanonical(new DataView(bytes.buffer, bytes.byteOffset), json.length, tape, place);
           assert.equal(bytes.toString('utf8', json.length, end), canonical.write('', tape.valueOf(place)).toString());
         }
       }),

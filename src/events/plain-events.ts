@@ -35,7 +35,7 @@ import { Occurrences } from './occurrences.ts';
 import type { PageDomains } from './page-domains.ts';
 import { KEY_TIME_BYTES, RECORD_HEADER_BYTES, SEND_TIME_DIGITS, type RecordWriter } from './record-writer.ts';
 import { writeCanonical } from './tape-canonical.ts';
-import { copyWithin } from './copy-within.ts';
+import { copyWithin, literalOf, writeLiteral, type Literal } from './copy-bytes.ts';
 import { MAP_LIMITS } from './wire-value.ts';
 import { SHAPE_NOTES, type Shape } from '../wire/json-shape.ts';
 import { VALUE, type JsonTape } from '../wire/json-tape.ts';
@@ -57,7 +57,7 @@ export type PlainRequest = {
   readonly ai: string;
   readonly isWeb: boolean;
   /** CSV fields that do not depend on the event; undefined where one needs the slow way (too long). */
-  readonly fields: Readonly<Partial<Record<Fallback, Uint8Array | undefined>>>;
+  readonly fields: Readonly<Partial<Record<Fallback, Literal | undefined>>>;
   /** Equal events so far. Shared with the slow way. */
   readonly occurrences: Occurrences;
   /** The project's tagging rules. */
@@ -71,12 +71,16 @@ const KEPT_WIDTH = 5_000;
 /** More than all that a line can hold besides the event's own values: user agent, ip, ids, numbers, commas. */
 const LINE_ROOM_BYTES = 8 * 1024;
 
-const NO_HEAD = { dataType: undefined, bytes: new Uint8Array(0) } as const;
+const NO_HEAD = { dataType: undefined, literal: literalOf(new Uint8Array(0)) } as const;
+const SEND_TIME_HOLE = literalOf(Buffer.from('0'.repeat(SEND_TIME_DIGITS)));
 
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const HEX = Buffer.from('0123456789abcdef');
+/** Two hex digits for each byte, as they are written. */
+const HEX_PAIRS = Uint16Array.from({ length: 256 }, (_, byte) =>
+  Buffer.from(byte.toString(16).padStart(2, '0')).readUInt16BE(),
+);
 const NO_PLACES = new Int32Array(ELEMENT_KEYS.length).fill(-1);
 
 /** What is known of a shape of events: where its keys are, and its plan for each data type. */
@@ -86,9 +90,12 @@ export class PlainEvents {
   readonly #writer: RecordWriter;
   readonly #pageDomains: PageDomains;
   /** What is hashed before an event, for the project of the request. */
-  readonly #digestHeads = new Map<DataType, Uint8Array>();
-  #lastHead: { readonly dataType: DataType | undefined; readonly bytes: Uint8Array } = NO_HEAD;
-  readonly #rowId = Buffer.alloc(ROW_ID_BYTES);
+  readonly #digestHeads = new Map<DataType, Literal>();
+  #lastHead: { readonly dataType: DataType | undefined; readonly literal: Literal } = NO_HEAD;
+  readonly #rowIdLiteral = literalOf(Buffer.alloc(ROW_ID_BYTES));
+  readonly #rowId = Buffer.from(this.#rowIdLiteral.words.buffer, 0, ROW_ID_BYTES);
+  readonly #visitKeyLiteral = new KeyLiteral();
+  readonly #pageKeyLiteral = new KeyLiteral();
   readonly #fields: TapeActionFields;
   /** Rows of action_tag that the last mapped event has made. */
   tags = 0;
@@ -341,20 +348,20 @@ export class PlainEvents {
     const head = this.#digestHead(dataType);
     // Written where the rows will stand, which are written after it.
     const writer = this.#writer;
-    const { at, bytes } = writer;
-    const end = writeCanonical(bytes, writeBytes(bytes, at, head), this.#tape, element);
-    return hash('sha256', bytes.subarray(at, end), 'binary');
+    const { at, view } = writer;
+    const end = writeCanonical(view, writeLiteral(view, at, head), this.#tape, element);
+    return hash('sha256', new Uint8Array(view.buffer, at, end - at), 'binary');
   }
 
-  #digestHead(dataType: DataType): Uint8Array {
-    if (dataType === this.#lastHead.dataType) return this.#lastHead.bytes;
-    let bytes = this.#digestHeads.get(dataType);
-    if (bytes === undefined) {
-      bytes = Buffer.from(`event\0${this.#request.ai}\0${dataType}\0`);
-      this.#digestHeads.set(dataType, bytes);
+  #digestHead(dataType: DataType): Literal {
+    if (dataType === this.#lastHead.dataType) return this.#lastHead.literal;
+    let literal = this.#digestHeads.get(dataType);
+    if (literal === undefined) {
+      literal = literalOf(Buffer.from(`event\0${this.#request.ai}\0${dataType}\0`));
+      this.#digestHeads.set(dataType, literal);
     }
-    this.#lastHead = { dataType, bytes };
-    return bytes;
+    this.#lastHead = { dataType, literal };
+    return literal;
   }
 
   /** Leaves the row's id in `#rowId`. */
@@ -366,7 +373,7 @@ export class PlainEvents {
       else {
         const pageId = this.#pageId!;
         const timeMs = Number(pageId.slice(0, 13));
-        writeTime(id, 0, timeMs, 0);
+        writeTime(this.#rowIdLiteral.words, 0, timeMs, 0);
         writeHex(id, 8, pageId, 13, 10);
       }
     } else if (place === 0 && occurrence === 0) {
@@ -384,7 +391,7 @@ export class PlainEvents {
     const writer = this.#writer;
     const tape = this.#tape;
     const { json } = tape;
-    const out = writer.bytes;
+    const { bytes: out, view } = writer;
     const start = writer.at;
     const elementPlaces = innerObject < 0 ? NO_PLACES : elementPlacesOf(tape.inner.shapes[innerObject]!);
     const innerFirst = innerObject < 0 ? 0 : tape.inner.firsts[innerObject]!;
@@ -399,14 +406,12 @@ export class PlainEvents {
 
     this.#rowTimeMs = timeMs;
     let at = start + RECORD_HEADER_BYTES;
-    at = copyWithin(out, at, this.#uStart, this.#uEnd);
+    at = copyWithin(view, at, this.#uStart, this.#uEnd);
     out[at++] = 0;
-    at = copyWithin(out, at, this.#sStart, this.#sEnd);
+    at = copyWithin(view, at, this.#sStart, this.#sEnd);
     out[at++] = 0;
-    writeTime(out, at, dataType === 'visit' ? 0 : timeMs, 0x80);
-    at += KEY_TIME_BYTES;
-    for (let byte = 0; byte < ROW_ID_BYTES; byte += 1) out[at + byte] = this.#rowId[byte]!;
-    at += ROW_ID_BYTES;
+    writeTime(view, at, dataType === 'visit' ? 0 : timeMs, 0x8000_0000);
+    at = writeLiteral(view, at + KEY_TIME_BYTES, this.#rowIdLiteral);
 
     const lineStart = at;
     const { steps, lastCommas } = plan;
@@ -451,23 +456,24 @@ export class PlainEvents {
     const start = starts[from]!;
     const end = ends[from]!;
     const { json } = this.#tape;
+    const { view } = this.#writer;
     switch (step.type) {
       case 'string':
         if (kind <= VALUE.object || end - start > step.width) return -1;
         if (kind >= VALUE.quotedText) {
           if (end === start && step.skipsEmpty) return this.#fallback(step.otherwise, out, at);
           out[at] = QUOTE;
-          const textEnd = copyWithin(out, at + 1, start, end);
+          const textEnd = copyWithin(view, at + 1, start, end);
           out[textEnd] = QUOTE;
           return textEnd + 1;
         }
-        return copyWithin(out, at, start, end);
+        return copyWithin(view, at, start, end);
       case 'int64':
         if (kind === VALUE.integer || (kind === VALUE.text && !step.isInteger && isPlainInteger(json, start, end)))
-          return copyWithin(out, at, start, end);
+          return copyWithin(view, at, start, end);
         return -1;
       case 'double':
-        return kind === VALUE.number || kind === VALUE.integer ? copyWithin(out, at, start, end) : -1;
+        return kind === VALUE.number || kind === VALUE.integer ? copyWithin(view, at, start, end) : -1;
       case 'map':
         if (kind === VALUE.object) return this.#map(start, out, at);
         return kind === VALUE.objects && start === end ? at : -1; // PHP writes an empty map as []
@@ -477,6 +483,7 @@ export class PlainEvents {
   /** Writes a map as its JSON text in a quoted field: `"{\"key\":\"value\"}"`. */
   #map(object: number, out: Uint8Array, from: number): number {
     const { inner, innerValues } = this.#tape;
+    const { view } = this.#writer;
     const { keys } = inner.shapes[object]!;
     if (keys.length > MAP_LIMITS.keys) return -1;
     const { kinds, starts, ends } = innerValues;
@@ -506,7 +513,7 @@ export class PlainEvents {
       out[at++] = 0x3a;
       out[at++] = BACKSLASH;
       out[at++] = QUOTE;
-      at = kinds[value] === VALUE.escapedText ? copyQuoted(out, at, start, end) : copyWithin(out, at, start, end);
+      at = kinds[value] === VALUE.escapedText ? copyQuoted(out, at, start, end) : copyWithin(view, at, start, end);
       out[at++] = BACKSLASH;
       out[at++] = QUOTE;
     }
@@ -519,31 +526,28 @@ export class PlainEvents {
 
   /** Writes what stands in a column for which the event has no value; -1 when that needs the slow way. */
   #fallback(otherwise: Fallback, out: Uint8Array, at: number): number {
+    const { view } = this.#writer;
     switch (otherwise) {
       case 'null':
         return at;
       case 'sendTime':
         this.#holeAt = at;
-        for (let digit = 0; digit < SEND_TIME_DIGITS; digit += 1) out[at + digit] = 0x30;
-        return at + SEND_TIME_DIGITS;
+        return writeLiteral(view, at, SEND_TIME_HOLE);
       case 'time': {
         const { starts, ends } = this.#tape.values;
-        return copyWithin(out, at, starts[this.#timeAt]!, ends[this.#timeAt]!);
+        return copyWithin(view, at, starts[this.#timeAt]!, ends[this.#timeAt]!);
       }
       case 'visitKey':
-        return writeAscii(out, at, this.#visitKey());
+        return writeLiteral(view, at, this.#visitKeyLiteral.of(this.#visitKey()));
       case 'ownPageKey':
       case 'pageKey':
-        return this.#pageId === null ? at : writeAscii(out, at, this.#pageId);
+        return this.#pageId === null ? at : writeLiteral(view, at, this.#pageKeyLiteral.of(this.#pageId));
       case 'actionKey': {
         out[at] = this.#request.isWeb ? 0x77 : 0x6d;
         out[at + 1] = 0x61;
         out[at + 2] = 0x3a;
-        for (let digit = 0; digit < 27; digit += 1) {
-          const byte = this.#rowId[digit >> 1]!;
-          out[at + 3 + digit] = HEX[(digit & 1) === 0 ? byte >> 4 : byte & 15]!;
-        }
-        return at + 30;
+        for (let byte = 0; byte < 14; byte += 1) view.setUint16(at + 3 + 2 * byte, HEX_PAIRS[this.#rowId[byte]!]!);
+        return at + 30; // of the last pair, one digit
       }
       case 'rememberedDomain': {
         if (this.#domain === null) return at;
@@ -552,7 +556,7 @@ export class PlainEvents {
       }
       default: {
         const field = this.#request.fields[otherwise];
-        return field === undefined ? -1 : writeBytes(out, at, field);
+        return field === undefined ? -1 : writeLiteral(view, at, field);
       }
     }
   }
@@ -572,7 +576,7 @@ export class PlainEvents {
     const lengthAt = at;
     at += 4;
     if (kind === VALUE.escapedText) at = copyUnescaped(out, at, start, end);
-    else at = copyWithin(out, at, start, end);
+    else at = copyWithin(writer.view, at, start, end);
     writer.u32At(lengthAt, at - lengthAt - 4);
     writer.at = at;
     return true;
@@ -596,9 +600,18 @@ function elementPlacesOf(shape: Shape): Int32Array {
   return places;
 }
 
-function writeBytes(to: Uint8Array, at: number, bytes: Uint8Array): number {
-  for (let place = 0; place < bytes.length; place += 1) to[at + place] = bytes[place]!;
-  return at + bytes.length;
+/** The bytes of a key that mostly is that of the row before. */
+class KeyLiteral {
+  #key = '';
+  #literal = literalOf(new Uint8Array(0));
+
+  of(key: string): Literal {
+    if (key !== this.#key) {
+      this.#key = key;
+      this.#literal = literalOf(Buffer.from(key));
+    }
+    return this.#literal;
+  }
 }
 
 /** Copies a text with escapes as the text that it stands for. */
@@ -627,11 +640,6 @@ function isRawText(kind: number): boolean {
   return kind === VALUE.text || kind === VALUE.quotedText;
 }
 
-function writeAscii(to: Uint8Array, at: number, text: string): number {
-  for (let place = 0; place < text.length; place += 1) to[at + place] = text.charCodeAt(place);
-  return at + text.length;
-}
-
 /** Writes hex digits of a text as bytes. */
 function writeHex(to: Uint8Array, at: number, text: string, from: number, digits: number): void {
   for (let digit = 0; digit < digits; digit += 2)
@@ -642,18 +650,10 @@ function nibble(code: number): number {
   return code < 0x3a ? code - 0x30 : code - 0x57;
 }
 
-/** Writes a non-negative time as eight bytes, the highest first, with these bits flipped in the first byte. */
-function writeTime(to: Uint8Array, at: number, timeMs: number, flip: number): void {
-  const high = Math.floor(timeMs / 0x1_0000_0000);
-  const low = timeMs >>> 0;
-  to[at] = (high >>> 24) ^ flip;
-  to[at + 1] = high >>> 16;
-  to[at + 2] = high >>> 8;
-  to[at + 3] = high;
-  to[at + 4] = low >>> 24;
-  to[at + 5] = low >>> 16;
-  to[at + 6] = low >>> 8;
-  to[at + 7] = low;
+/** Writes a non-negative time as eight bytes, the highest first, with these bits flipped in the upper four. */
+function writeTime(to: DataView, at: number, timeMs: number, flip: number): void {
+  to.setUint32(at, Math.floor(timeMs / 0x1_0000_0000) ^ flip);
+  to.setUint32(at + 4, timeMs >>> 0);
 }
 
 function integerOf(json: Uint8Array, start: number, end: number): number {
@@ -686,10 +686,10 @@ function isSameText(json: Uint8Array, start: number, end: number, otherStart: nu
 }
 
 /** Makes the CSV field of a text that all events of a request share; undefined when it is wider than its column. */
-export function sharedField(text: string | null, width: number): Uint8Array | undefined {
-  if (text === null) return new Uint8Array(0);
+export function sharedField(text: string | null, width: number): Literal | undefined {
+  if (text === null) return literalOf(new Uint8Array(0));
   if (text.length > width) return undefined;
-  return Buffer.from(isPlainField(text) ? text : csvField(text));
+  return literalOf(Buffer.from(isPlainField(text) ? text : csvField(text)));
 }
 
 /** The plain data types by event type. */

@@ -48,6 +48,8 @@ export class RecordWriter {
   readonly #maxBytes: number;
   /** What is written, up to `at`. Changes when the writer grows. */
   bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  /** The same bytes. */
+  view = viewOf(this.bytes);
   at = 0;
   /** Records written since `clear`. */
   count = 0;
@@ -58,7 +60,7 @@ export class RecordWriter {
 
   /** Begins anew. */
   clear(): void {
-    if (this.bytes.length > KEPT_BYTES) this.bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+    if (this.bytes.length > KEPT_BYTES) this.#use(Buffer.allocUnsafeSlow(FIRST_BYTES));
     this.at = 0;
     this.count = 0;
   }
@@ -155,6 +157,15 @@ export class RecordWriter {
     if (needed <= this.bytes.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.bytes.length));
     this.bytes.copy(grown, 0, 0, this.at);
-    this.bytes = grown;
+    this.#use(grown);
   }
+
+  #use(bytes: Buffer<ArrayBuffer>): void {
+    this.bytes = bytes;
+    this.view = viewOf(bytes);
+  }
+}
+
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length);
 }

@@ -4,22 +4,22 @@
  */
 import { SHAPE_NOTES, type Shape } from '../wire/json-shape.ts';
 import { VALUE, type JsonTape } from '../wire/json-tape.ts';
-import { copyWithin } from './copy-within.ts';
+import { copyWithin, literalOf, writeLiteral, type Literal } from './copy-bytes.ts';
 
 /** The places of a shape's keys in canonical order, and what stands before each member: `{"a":` and then `,"b":`. */
-type CanonicalOrder = { readonly places: readonly number[]; readonly prefixes: readonly Uint8Array[] };
+type CanonicalOrder = { readonly places: readonly number[]; readonly prefixes: readonly Literal[] };
 
 /**
  * Writes a plain element at a place of `bytes`, at whose front the text of the tape stands, and gives the end of what is written.
- * There must be room for as many bytes as the element has in the text.
+ * There must be room for as many bytes as the element has in the text, and for WORD_ROOM more.
  */
-export function writeCanonical(bytes: Uint8Array, at: number, tape: JsonTape, element: number): number {
+export function writeCanonical(bytes: DataView, at: number, tape: JsonTape, element: number): number {
   const { elements, values } = tape;
   return writeObject(bytes, at, tape, elements.shapes[element]!, values, elements.firsts[element]!);
 }
 
 function writeObject(
-  bytes: Uint8Array,
+  bytes: DataView,
   from: number,
   tape: JsonTape,
   shape: Shape,
@@ -29,11 +29,9 @@ function writeObject(
   const { places, prefixes } = orderOf(shape);
   const { kinds, starts, ends } = values;
   let at = from;
-  if (places.length === 0) bytes[at++] = 0x7b;
+  if (places.length === 0) bytes.setUint8(at++, 0x7b);
   for (let place = 0; place < places.length; place += 1) {
-    const prefix = prefixes[place]!;
-    for (let byte = 0; byte < prefix.length; byte += 1) bytes[at + byte] = prefix[byte]!;
-    at += prefix.length;
+    at = writeLiteral(bytes, at, prefixes[place]!);
     const value = first + places[place]!;
     const kind = kinds[value]!;
     if (kind === VALUE.object || kind === VALUE.objects) {
@@ -43,21 +41,21 @@ function writeObject(
     const quotes = kind >= VALUE.text ? 1 : 0;
     at = copyWithin(bytes, at, starts[value]! - quotes, ends[value]! + quotes);
   }
-  bytes[at] = 0x7d;
+  bytes.setUint8(at, 0x7d);
   return at + 1;
 }
 
-function writeNested(bytes: Uint8Array, from: number, tape: JsonTape, value: number, isArray: boolean): number {
+function writeNested(bytes: DataView, from: number, tape: JsonTape, value: number, isArray: boolean): number {
   const { inner, innerValues, values } = tape;
   const first = values.starts[value]!;
   const end = values.ends[value]!;
   let at = from;
-  if (isArray) bytes[at++] = 0x5b;
+  if (isArray) bytes.setUint8(at++, 0x5b);
   for (let object = first; object < end; object += 1) {
-    if (object > first) bytes[at++] = 0x2c;
+    if (object > first) bytes.setUint8(at++, 0x2c);
     at = writeObject(bytes, at, tape, inner.shapes[object]!, innerValues, inner.firsts[object]!);
   }
-  if (isArray) bytes[at++] = 0x5d;
+  if (isArray) bytes.setUint8(at++, 0x5d);
   return at;
 }
 
@@ -67,7 +65,7 @@ function orderOf(shape: Shape): CanonicalOrder {
   const keys = shape.keys.toSorted();
   const order: CanonicalOrder = {
     places: keys.map((key) => shape.keys.indexOf(key)),
-    prefixes: keys.map((key, place) => Buffer.from(`${place === 0 ? '{' : ','}${JSON.stringify(key)}:`)),
+    prefixes: keys.map((key, place) => literalOf(Buffer.from(`${place === 0 ? '{' : ','}${JSON.stringify(key)}:`))),
   };
   shape.notes[SHAPE_NOTES.canonical] = order;
   return order;

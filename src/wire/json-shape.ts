@@ -12,24 +12,44 @@
 const MAX_KEY_BYTES = 100;
 const MAX_KEYS = 200;
 const MAX_SHAPE_KEYS = 20_000;
+const MAX_COMPARED = 4;
 /** `Object.keys` gives such keys first, whatever their place; `__proto__` is no key like others. */
 const ODD_KEY = /^(?:0|[1-9]\d*|__proto__)$/;
+
+/** Bytes to compare a text with, four at a time. */
+export type KeyText = {
+  readonly length: number;
+  /** The bytes, with zeros up to a whole word. */
+  readonly words: DataView;
+  /** Which bits of the last word count, if not all do; else 0. */
+  readonly lastMask: number;
+};
+
+function keyTextOf(text: string): KeyText {
+  const bytes = Buffer.from(text);
+  const words = new DataView(new ArrayBuffer(Math.ceil(bytes.length / 4) * 4));
+  for (const [place, byte] of bytes.entries()) words.setUint8(place, byte);
+  const last = bytes.length % 4;
+  return { length: bytes.length, words, lastMask: last === 0 ? 0 : -1 << (8 * (4 - last)) };
+}
 
 /** The keys read so far of an object. Every node is a shape: that of an object which ends here. */
 export class Shape {
   /** All keys from the root to here, in the order of the wire. */
   readonly keys: readonly string[];
   /** The last key as it stands in the text, `"key":`. */
-  readonly literal: Uint8Array;
+  readonly literal: KeyText;
   /** The key that came next most lately: nearly always the one that comes next now. */
   likely: Shape | undefined;
   readonly next = new Map<string, Shape>();
+  /** Some of `next`: SDKs leave out a key here and there, and so few are compared more quickly than one is looked up. */
+  readonly first: Shape[] = [];
   /** What readers have worked out, one slot each; see SHAPE_NOTES. */
   readonly notes: unknown[] = [undefined, undefined, undefined];
 
   constructor(keys: readonly string[]) {
     this.keys = keys;
-    this.literal = Buffer.from(keys.length === 0 ? '' : `"${keys.at(-1)!}":`);
+    this.literal = keyTextOf(keys.length === 0 ? '' : `"${keys.at(-1)!}":`);
   }
 }
 
@@ -57,6 +77,7 @@ export class Shapes {
     if (isOdd || this.#knownKeys > MAX_SHAPE_KEYS) return null; // not kept: there may be any number of such keys
     const child = new Shape([...shape.keys, key]);
     shape.next.set(key, child);
+    if (shape.first.length < MAX_COMPARED) shape.first.push(child);
     this.#knownKeys += child.keys.length;
     return child;
   }

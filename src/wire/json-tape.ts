@@ -15,7 +15,8 @@
 import { isUtf8 } from 'node:buffer';
 import { AppError } from '../errors/app-error.ts';
 import { parseElements } from './json-array.ts';
-import { Shapes, type Shape } from './json-shape.ts';
+import { Shapes, type KeyText, type Shape } from './json-shape.ts';
+import { endOfOrdinary } from './string-bytes.ts';
 import type { WireLimits } from './wire-limits.ts';
 
 /** Kinds of values. From `number` on, the bytes between `starts` and `ends` are the value; of a text, without its quotes. */
@@ -57,12 +58,6 @@ const ARRAY_END = 0x5d;
 const OBJECT_START = 0x7b;
 const OBJECT_END = 0x7d;
 const BLANK = 0x20;
-
-// What a byte means inside a string.
-const ORDINARY = 0;
-const STOP = 1;
-const SEPARATOR = 2;
-const STRING_BYTES = stringTable();
 
 /** Position of a failed read: what follows is not plain. */
 const NOT_PLAIN = -1;
@@ -110,11 +105,14 @@ export class JsonTape {
   readonly inner = new Objects();
   readonly innerValues = new Values();
   readonly #shapes = new Shapes();
+  /** The bytes of the text. */
+  #view: DataView = new DataView(new ArrayBuffer(0));
   #end = 0;
 
   /** Reads a text. True when it is on the tape now, until the next call. */
   read(json: Buffer, limits: WireLimits): boolean {
     this.json = json;
+    this.#view = new DataView(json.buffer, json.byteOffset, json.length);
     this.#end = json.length;
     this.#shapes.trim();
     this.elements.count = 0;
@@ -198,10 +196,11 @@ export class JsonTape {
       return at + 1;
     }
     for (;;) {
-      const { likely } = shape;
-      if (likely !== undefined && startsWith(json, at, likely.literal)) {
-        shape = likely;
-        at += likely.literal.length;
+      const known = this.#knownNext(shape, at);
+      if (known !== undefined) {
+        shape.likely = known;
+        shape = known;
+        at += known.literal.length;
       } else {
         const keyEnd = this.#key(at);
         if (keyEnd === NOT_PLAIN) return NOT_PLAIN;
@@ -227,12 +226,22 @@ export class JsonTape {
     return at + 1;
   }
 
+  /** Gives the shape that a key leads to, if it is one of those that came first after this one. */
+  #knownNext(shape: Shape, at: number): Shape | undefined {
+    const { likely, first } = shape;
+    if (likely !== undefined && startsWith(this.#view, at, likely.literal)) return likely;
+    for (let place = 0; place < first.length; place += 1)
+      if (startsWith(this.#view, at, first[place]!.literal)) return first[place];
+    return undefined;
+  }
+
   /** Finds the quote that ends a key. */
   #key(at: number): number {
     const { json } = this;
     if (json[at] !== QUOTE) return NOT_PLAIN;
-    let place = at + 1;
-    while (place < this.#end && STRING_BYTES[json[place]!] !== STOP) place += 1;
+    let place = at;
+    do place = endOfOrdinary(this.#view, place + 1, this.#end);
+    while (json[place] === COMMA);
     return json[place] === QUOTE ? place : NOT_PLAIN;
   }
 
@@ -254,17 +263,18 @@ export class JsonTape {
     const end = this.#end;
     let at = from;
     let kind: number = VALUE.text;
-    for (; at < end; at += 1) {
-      const what = STRING_BYTES[json[at]!];
-      if (what === ORDINARY) continue;
-      if (what === SEPARATOR) {
+    for (;;) {
+      at = endOfOrdinary(this.#view, at, end);
+      const byte = json[at];
+      if (byte === QUOTE) break;
+      if (byte === COMMA) {
         if (kind === VALUE.text) kind = VALUE.quotedText;
-      } else if (json[at] === BACKSLASH && (json[at + 1] === QUOTE || json[at + 1] === BACKSLASH)) {
-        kind = VALUE.escapedText;
         at += 1;
-      } else break;
+      } else if (byte === BACKSLASH && (json[at + 1] === QUOTE || json[at + 1] === BACKSLASH)) {
+        kind = VALUE.escapedText;
+        at += 2;
+      } else return NOT_PLAIN;
     }
-    if (at >= end || json[at] !== QUOTE) return NOT_PLAIN;
     if (kind === VALUE.text && (at === from || json[from] === BLANK || json[at - 1] === BLANK)) kind = VALUE.quotedText;
     const place = values.count++;
     values.kinds[place] = kind;
@@ -372,9 +382,11 @@ export class JsonTape {
   }
 }
 
-function startsWith(json: Uint8Array, at: number, literal: Uint8Array): boolean {
-  for (let place = 0; place < literal.length; place += 1) if (json[at + place] !== literal[place]) return false;
-  return true;
+function startsWith(text: DataView, at: number, { words, length, lastMask }: KeyText): boolean {
+  if (at + words.byteLength > text.byteLength) return false;
+  let place = 0;
+  for (; place + 4 <= length; place += 4) if (text.getInt32(at + place) !== words.getInt32(place)) return false;
+  return lastMask === 0 || ((text.getInt32(at + place) ^ words.getInt32(place)) & lastMask) === 0;
 }
 
 function endOfDigits(json: Uint8Array, from: number): number {
@@ -386,13 +398,4 @@ function endOfDigits(json: Uint8Array, from: number): number {
 function grown<T extends Uint8Array | Int32Array>(old: T, larger: T): T {
   larger.set(old);
   return larger;
-}
-
-function stringTable(): Uint8Array {
-  const table = new Uint8Array(256);
-  for (let byte = 0; byte < 0x20; byte += 1) table[byte] = STOP;
-  table[QUOTE] = STOP;
-  table[BACKSLASH] = STOP;
-  table[COMMA] = SEPARATOR;
-  return table;
 }
