@@ -35,7 +35,7 @@ import { Occurrences } from './occurrences.ts';
 import type { PageDomains } from './page-domains.ts';
 import { KEY_TIME_BYTES, RECORD_HEADER_BYTES, SEND_TIME_DIGITS, type RecordWriter } from './record-writer.ts';
 import { writeCanonical } from './tape-canonical.ts';
-import { copyWithin, literalOf, writeLiteral, type Literal } from './copy-bytes.ts';
+import { copyWithin, isSameWithin, literalOf, writeLiteral, type Literal } from './copy-bytes.ts';
 import { MAP_LIMITS } from './wire-value.ts';
 import { SHAPE_NOTES, type Shape } from '../wire/json-shape.ts';
 import { VALUE, type JsonTape } from '../wire/json-tape.ts';
@@ -305,6 +305,7 @@ export class PlainEvents {
 
   #readVisitor(first: number, { u, s }: KeyPlaces): boolean {
     const { json, values } = this.#tape;
+    const { view } = this.#writer; // the text stands at its front
     const { kinds, starts, ends } = values;
     if (!this.#isFilledText(first, u) || !isRawText(kinds[first + u]!)) return false;
     const uStart = starts[first + u]!;
@@ -319,8 +320,8 @@ export class PlainEvents {
     }
     const isSame =
       this.#hasVisitor &&
-      isSameText(json, uStart, uEnd, this.#uStart, this.#uEnd) &&
-      isSameText(json, sStart, sEnd, this.#sStart, this.#sEnd);
+      isSameWithin(view, uStart, uEnd, this.#uStart, this.#uEnd) &&
+      isSameWithin(view, sStart, sEnd, this.#sStart, this.#sEnd);
     this.#uStart = uStart;
     this.#uEnd = uEnd;
     this.#sStart = sStart;
@@ -340,8 +341,8 @@ export class PlainEvents {
   }
 
   #integer(value: number): number {
-    const { json, values } = this.#tape;
-    return integerOf(json, values.starts[value]!, values.ends[value]!);
+    const { values } = this.#tape;
+    return integerOf(this.#writer.view, values.starts[value]!, values.ends[value]!);
   }
 
   #digest(element: number, dataType: DataType): string {
@@ -390,7 +391,6 @@ export class PlainEvents {
   #row(plan: Plan, first: number, places: KeyPlaces, dataType: PlainType, innerObject: number, place: number): boolean {
     const writer = this.#writer;
     const tape = this.#tape;
-    const { json } = tape;
     const { bytes: out, view } = writer;
     const start = writer.at;
     const elementPlaces = innerObject < 0 ? NO_PLACES : elementPlacesOf(tape.inner.shapes[innerObject]!);
@@ -400,7 +400,7 @@ export class PlainEvents {
       const elementTime = innerFirst + elementPlaces[0]!;
       const kind = tape.innerValues.kinds[elementTime];
       if (kind === VALUE.integer)
-        timeMs = integerOf(json, tape.innerValues.starts[elementTime]!, tape.innerValues.ends[elementTime]!);
+        timeMs = integerOf(view, tape.innerValues.starts[elementTime]!, tape.innerValues.ends[elementTime]!);
       else if (kind !== VALUE.null) return false;
     }
 
@@ -656,9 +656,16 @@ function writeTime(to: DataView, at: number, timeMs: number, flip: number): void
   to.setUint32(at + 4, timeMs >>> 0);
 }
 
-function integerOf(json: Uint8Array, start: number, end: number): number {
+/** Reads a whole number, four digits at a time. */
+function integerOf(text: DataView, start: number, end: number): number {
   let number = 0;
-  for (let at = start; at < end; at += 1) number = number * 10 + json[at]! - 0x30;
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    const digits = text.getInt32(at, true) - 0x3030_3030;
+    const pairs = (digits * 10 + (digits >>> 8)) & 0x00ff_00ff;
+    number = number * 10_000 + (pairs & 0xff) * 100 + (pairs >>> 16);
+  }
+  for (; at < end; at += 1) number = number * 10 + text.getUint8(at) - 0x30;
   return number;
 }
 
@@ -675,13 +682,6 @@ function isText(json: Uint8Array, start: number, end: number, text: string): boo
     const unit = text.charCodeAt(place);
     if (unit > 0x7e || json[start + place] !== unit) return false;
   }
-  return true;
-}
-
-function isSameText(json: Uint8Array, start: number, end: number, otherStart: number, otherEnd: number): boolean {
-  if (end - start !== otherEnd - otherStart) return false;
-  for (let place = 0; place < end - start; place += 1)
-    if (json[start + place] !== json[otherStart + place]) return false;
   return true;
 }
 
