@@ -10,7 +10,7 @@
  * large or too odd for this way is refused whole (`read` returns false), and goes the way of json-array.ts, which says what is wrong with it.
  * So this may refuse too much, and must never take what that way would refuse or understand otherwise: a property test compares both.
  *
- * Cost: about 1.3 ns for each byte; arrays that grow to the values of the largest body, at most some 10 MB.
+ * Cost: about 2.3 ns for each byte of clicks; arrays that grow to the values of the largest body, at most some 10 MB.
  */
 import { isUtf8 } from 'node:buffer';
 import { AppError } from '../errors/app-error.ts';
@@ -230,8 +230,7 @@ export class JsonTape {
   #knownNext(shape: Shape, at: number): Shape | undefined {
     const { likely, first } = shape;
     if (likely !== undefined && startsWith(this.#view, at, likely.literal)) return likely;
-    for (let place = 0; place < first.length; place += 1)
-      if (startsWith(this.#view, at, first[place]!.literal)) return first[place];
+    for (const next of first) if (startsWith(this.#view, at, next.literal)) return next;
     return undefined;
   }
 
