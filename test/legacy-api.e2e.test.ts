@@ -176,6 +176,8 @@ test('packages are made with every hour where the project says so', async (t) =>
     return task?.status === 'finished' && task;
   });
   assert.equal(made.revision, 1);
+  const metrics = await (await fetch(`${server.baseUrl}/metrics`)).text();
+  assert.match(metrics, /^tidegate_legacy_tasks\{status="finished"\} 1$/m);
   assert.equal((await askLegacy(server, await legacyToken(server), DATE)).status, 'FINISHED', 'at the first call');
 });
 

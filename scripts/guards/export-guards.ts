@@ -96,7 +96,7 @@ export const EXPORT_GUARDS: readonly Guard[] = [
   {
     name: 'lease',
     protects: 'a worker whose lease another has taken changes nothing',
-    file: 'src/catalog/task-table.ts',
+    file: 'src/catalog/task-lease.ts',
     find: "    .where('lease_id', '=', task.leaseId)\n",
     replacement: '',
     test: {
@@ -115,9 +115,9 @@ export const EXPORT_GUARDS: readonly Guard[] = [
   {
     name: 'lease-time',
     protects: 'a task is not taken from a worker whose lease has not ended',
-    file: 'src/catalog/task-table.ts',
-    find: "row('claimable_at_ms', '>', farAheadMs)",
-    replacement: "row('claimable_at_ms', '>', nowMs)",
+    file: 'src/catalog/task-lease.ts',
+    find: "task('claimable_at_ms', '>', farAheadMs)",
+    replacement: "task('claimable_at_ms', '>', nowMs)",
     test: { file: 'src/catalog/task-table.test.ts', name: 'hands over a task whose lease has ended' },
   },
   {

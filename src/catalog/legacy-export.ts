@@ -59,6 +59,8 @@ export interface LegacyExportTable {
    * revision is not the hour's newest any more: then nothing of it may stay.
    */
   publish(task: ClaimedLegacyTask, revision: number, packages: readonly PackageEntry<LegacyTable>[]): Promise<boolean>;
+  /** Counts all tasks by status, for /metrics. */
+  countByStatus(): Promise<Readonly<Record<TaskStatus, number>>>;
 
   /** Lists the packages that finished tasks of these hours made last, in order of hour, table and part. */
   listPackages(ai: string, hours: HourRange): Promise<readonly LegacyPackage[]>;
