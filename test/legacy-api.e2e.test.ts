@@ -13,6 +13,7 @@ import { LocalPackageStore } from '../src/packages/local-package-store.ts';
 import { HOUR_START_MS } from './helpers/event-rows.ts';
 import { exportRows, type TableRow } from './helpers/export-rows.ts';
 import { askLegacy, legacyLinks, legacyToken, readLegacy, type LegacyTables } from './helpers/legacy-client.ts';
+import { readMetrics } from './helpers/read-metrics.ts';
 import { sendEvents } from './helpers/send-events.ts';
 import { findPackages } from './helpers/stored-packages.ts';
 import { startTestServer, TEST_PROJECT, type TestServer } from './helpers/test-server.ts';
@@ -176,8 +177,8 @@ test('packages are made with every hour where the project says so', async (t) =>
     return task?.status === 'finished' && task;
   });
   assert.equal(made.revision, 1);
-  const metrics = await (await fetch(`${server.baseUrl}/metrics`)).text();
-  assert.match(metrics, /^tidegate_legacy_tasks\{status="finished"\} 1$/m);
+  const counted = await readMetrics(server, /^tidegate_legacy_tasks$/);
+  assert.ok(counted.includes('tidegate_legacy_tasks{status="finished"} 1'), counted.join());
   assert.equal((await askLegacy(server, await legacyToken(server), DATE)).status, 'FINISHED', 'at the first call');
 });
 
