@@ -69,6 +69,7 @@ describe('the commands', () => {
     assert.equal(imported.exitCode, 0, imported.stderr);
     const { exitCode, stdout } = await runTidegate('rule', 'list', ...which, '--json');
     assert.equal(exitCode, 0);
+    assert.ok(stdout.endsWith(']\n'), 'the end of the list');
     const listed = JSON.parse(stdout) as { readonly name: string }[];
     assert.deepEqual(
       listed.map(({ name }) => name),

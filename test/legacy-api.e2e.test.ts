@@ -143,7 +143,7 @@ test('a client written from the 1.0 document gets every row of the hour', async 
     );
   });
 
-  await t.test('and verify finds a package that was changed', async () => {
+  await t.test('and verify finds a package that was changed, which is made again when it is asked for', async () => {
     const verify = () => runTidegate('verify', '--data', server.data, '--json');
     const whole = await verify();
     assert.equal(whole.exitCode, 0, whole.stdout);
@@ -155,6 +155,11 @@ test('a client written from the 1.0 document gets every row of the hour', async 
     assert.match((await verify()).stdout, /for the 1\.0 API: package .* its MD5 is/);
     await rm(path);
     assert.match((await verify()).stdout, /for the 1\.0 API: package .* not in the package store/);
+
+    const retried = await runTidegate('export', 'retry', '--data', server.data, '--ai', AI, '--hour', DATE);
+    assert.equal(retried.exitCode, 0, retried.stderr);
+    assert.match(retried.stdout, /is FINISHED with revision 1\. Its packages of the 1\.0 API are made again/);
+    await waitUntil('they are made again', async () => (await verify()).exitCode === 0);
   });
 });
 

@@ -29,6 +29,10 @@ export class SqlLegacyExportTable implements LegacyExportTable {
     });
   }
 
+  restart(ai: string, hour: Hour, nowMs: number): Promise<boolean> {
+    return this.#database.write((transaction) => tasks.restartHour(transaction, ai, hour, nowMs));
+  }
+
   listTasks(ai: string, hours: HourRange): Promise<readonly LegacyTask[]> {
     return tasks.listTasks(this.#database.reader, ai, hours);
   }
