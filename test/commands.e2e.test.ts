@@ -82,6 +82,22 @@ describe('the commands', () => {
     assert.equal('code' in lost && lost.code, 1);
   });
 
+  it('names a file that is not there, whichever command was to read it', async (t) => {
+    const folder = await temporaryFolder(t);
+    const which = ['--data', join(folder, 'data'), '--ai', '0a1b2c3d4e5f6789'];
+    await runTidegate('project', 'create', ...which, '--name', 'Shop');
+    const file = join(folder, 'nowhere');
+    for (const words of [
+      ['import', file],
+      ['rule', 'import', file],
+      ['rejected', 'replay', '--file', file],
+    ]) {
+      const { exitCode, stderr } = await runTidegate(...words, ...which);
+      assert.notEqual(exitCode, 0);
+      assert.match(stderr, /^tidegate: .*nowhere.*\n$/, 'one line');
+    }
+  });
+
   it('makes no directory for a command that only reads', async (t) => {
     const data = join(await temporaryFolder(t), 'typo');
     for (const words of [['project', 'list'], ['project', 'show', '--ai', 'x'], ['verify']]) {

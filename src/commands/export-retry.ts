@@ -31,7 +31,10 @@ export const exportRetryCommand: Command = {
       if (!project) throw new AppError('unknown_project', `There is no project ${options.text('ai')}.`);
       const task = await readTask(catalog, project.ai, hour);
       refuseHour(catalog.settings.of(project.ai), hour, options.integer('retention-days'));
-      if (task?.status === 'finished') return await retryFinished(catalog, hour, task, print);
+      if (task?.status === 'finished') {
+        await retryFinished(catalog, hour, task, print);
+        return;
+      }
       await catalog.tasks.restart(project.ai, [hour], systemClock.nowMs());
       printWhatHappens(hour, task, print);
       if (options.flag('wait')) await waitForEnd(catalog, project.ai, hour, print);
