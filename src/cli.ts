@@ -10,7 +10,7 @@ import { COMMANDS } from './commands/commands.ts';
 import { commandHelp, groupHelp, programHelp } from './commands/help.ts';
 import { parseOptions } from './config/parse-options.ts';
 import { AppError, ConfigurationError } from './errors/app-error.ts';
-import { describeFault } from './lib/system-error.ts';
+import { describeFault, isSystemError } from './lib/system-error.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -100,4 +100,21 @@ function tell(error: unknown): number {
   return EXIT_FAILED;
 }
 
-process.exit(await main(process.argv.slice(2)).catch(tell));
+/** Waits until what was printed has left: into a pipe it goes as fast as somebody reads, and an exit would cut off the rest. */
+function flush(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.on('error', () => resolve());
+    stream.write('', () => resolve());
+  });
+}
+
+/** What became of printing, which console.log does not say. Whoever reads may have had enough, as `head` does. */
+let printFault: Error | undefined;
+process.stdout.on('error', (error) => {
+  if (!isSystemError(error, 'EPIPE')) printFault ??= error;
+});
+let exitCode = await main(process.argv.slice(2)).catch(tell);
+await flush(process.stdout);
+if (exitCode === 0 && printFault) exitCode = tell(printFault);
+await flush(process.stderr);
+process.exit(exitCode);

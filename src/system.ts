@@ -337,6 +337,15 @@ function addServerMetrics(registry: Registry, catalog: Catalog): void {
       for (const [status, count] of Object.entries(await catalog.tasks.countByStatus())) this.set({ status }, count);
     },
   });
+  new Gauge({
+    name: 'tidegate_legacy_tasks',
+    help: 'Tasks that make the packages of the 1.0 API, by status. Failed ones are tried again when somebody asks for them.',
+    labelNames: ['status'],
+    registers: [registry],
+    async collect() {
+      for (const [status, count] of Object.entries(await catalog.legacy.countByStatus())) this.set({ status }, count);
+    },
+  });
 }
 
 function addErasureMetrics(registry: Registry, catalog: Catalog): void {

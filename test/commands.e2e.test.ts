@@ -1,11 +1,15 @@
 /** What `tidegate` says to words and directories that it cannot do anything with. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { temporaryFolder } from './helpers/temporary-folder.ts';
-import { runTidegate } from './helpers/tidegate-command.ts';
+import { PROGRAM, runTidegate } from './helpers/tidegate-command.ts';
+
+const run = promisify(execFile);
 
 describe('the commands', () => {
   it('lists those that begin with a word, on standard output when asked for help', async () => {
@@ -51,6 +55,47 @@ describe('the commands', () => {
     const wrong = await runTidegate('project', 'create', '--data', data, '--name', 'Other', '--uid', 'short');
     assert.equal(wrong.exitCode, 2);
     assert.match(wrong.stderr, /--uid: eight letters and digits/);
+  });
+
+  it('prints everything into a pipe, however much it is, and says when it cannot', async (t) => {
+    const folder = await temporaryFolder(t);
+    const which = ['--data', join(folder, 'data'), '--ai', '0a1b2c3d4e5f6789'];
+    await runTidegate('project', 'create', ...which, '--name', 'Shop');
+    const names = Array.from({ length: 5_000 }, (_, place) => `rule ${place} ${'x'.repeat(60)}`);
+    const header = 'ruleId,name,type,domain,path,query,xpath,index,value,href';
+    const csv = names.map((name, place) => `,${name},clck,,/${place}/*,,,,,`);
+    await writeFile(join(folder, 'rules.csv'), `${[header, ...csv].join('\n')}\n`);
+    const imported = await runTidegate('rule', 'import', ...which, join(folder, 'rules.csv'));
+    assert.equal(imported.exitCode, 0, imported.stderr);
+    const { exitCode, stdout } = await runTidegate('rule', 'list', ...which, '--json');
+    assert.equal(exitCode, 0);
+    assert.ok(stdout.endsWith(']\n'), 'the end of the list');
+    const listed = JSON.parse(stdout) as { readonly name: string }[];
+    assert.deepEqual(
+      listed.map(({ name }) => name),
+      names,
+    );
+    const lost = await run('/bin/sh', ['-c', '"$0" rule list "$@" > /dev/full', PROGRAM, ...which], { env: {} }).catch(
+      (error: unknown) => error as { readonly code: number; readonly stderr: string },
+    );
+    assert.match(lost.stderr, /^tidegate: the disk is full/, 'into a file too');
+    assert.equal('code' in lost && lost.code, 1);
+  });
+
+  it('names a file that is not there, whichever command was to read it', async (t) => {
+    const folder = await temporaryFolder(t);
+    const which = ['--data', join(folder, 'data'), '--ai', '0a1b2c3d4e5f6789'];
+    await runTidegate('project', 'create', ...which, '--name', 'Shop');
+    const file = join(folder, 'nowhere');
+    for (const words of [
+      ['import', file],
+      ['rule', 'import', file],
+      ['rejected', 'replay', '--file', file],
+    ]) {
+      const { exitCode, stderr } = await runTidegate(...words, ...which);
+      assert.notEqual(exitCode, 0);
+      assert.match(stderr, /^tidegate: .*nowhere.*\n$/, 'one line');
+    }
   });
 
   it('makes no directory for a command that only reads', async (t) => {

@@ -13,6 +13,7 @@ import { LocalPackageStore } from '../src/packages/local-package-store.ts';
 import { HOUR_START_MS } from './helpers/event-rows.ts';
 import { exportRows, type TableRow } from './helpers/export-rows.ts';
 import { askLegacy, legacyLinks, legacyToken, readLegacy, type LegacyTables } from './helpers/legacy-client.ts';
+import { readMetrics } from './helpers/read-metrics.ts';
 import { sendEvents } from './helpers/send-events.ts';
 import { findPackages } from './helpers/stored-packages.ts';
 import { startTestServer, TEST_PROJECT, type TestServer } from './helpers/test-server.ts';
@@ -142,7 +143,7 @@ test('a client written from the 1.0 document gets every row of the hour', async 
     );
   });
 
-  await t.test('and verify finds a package that was changed', async () => {
+  await t.test('and verify finds a package that was changed, which is made again when it is asked for', async () => {
     const verify = () => runTidegate('verify', '--data', server.data, '--json');
     const whole = await verify();
     assert.equal(whole.exitCode, 0, whole.stdout);
@@ -154,6 +155,11 @@ test('a client written from the 1.0 document gets every row of the hour', async 
     assert.match((await verify()).stdout, /for the 1\.0 API: package .* its MD5 is/);
     await rm(path);
     assert.match((await verify()).stdout, /for the 1\.0 API: package .* not in the package store/);
+
+    const retried = await runTidegate('export', 'retry', '--data', server.data, '--ai', AI, '--hour', DATE);
+    assert.equal(retried.exitCode, 0, retried.stderr);
+    assert.match(retried.stdout, /is FINISHED with revision 1\. Its packages of the 1\.0 API are made again/);
+    await waitUntil('they are made again', async () => (await verify()).exitCode === 0);
   });
 });
 
@@ -176,6 +182,8 @@ test('packages are made with every hour where the project says so', async (t) =>
     return task?.status === 'finished' && task;
   });
   assert.equal(made.revision, 1);
+  const counted = await readMetrics(server, /^tidegate_legacy_tasks$/);
+  assert.ok(counted.includes('tidegate_legacy_tasks{status="finished"} 1'), counted.join());
   assert.equal((await askLegacy(server, await legacyToken(server), DATE)).status, 'FINISHED', 'at the first call');
 });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { openDataCatalog } from '../src/catalog/data-catalog.ts';
 import { downloadPackage, ExportClient, getToken } from '../src/client/export-client.ts';
 import {
   addHours,
@@ -12,6 +13,7 @@ import {
   hourEndMs,
   hourOf,
   HOUR_MS,
+  type Hour,
 } from '../src/events/hour.ts';
 import { startTestServer, type TestServer } from './helpers/test-server.ts';
 import { waitUntil } from './helpers/wait-until.ts';
@@ -61,6 +63,32 @@ describe('retention', () => {
     server.clock.set(hourEndMs(hour) + HOUR_MS);
     assert.equal((await client.exportHour('page', { date: formatBeijingHour(hour) })).status, 'FINISHED');
     assert.deepEqual(await hourFolders(server, 'packages'), [1]);
+  });
+
+  it('exports the hours that come back when it is made longer, and that were never exported', async (t) => {
+    const server = await startTestServer(t, { retentionDays: 1 });
+    const hour = hourOf(server.clock.nowMs());
+    await post(server);
+    server.clock.set(hourEndMs(hour) + 4 * DAY_MS); // as after days without a server
+    const client = await clientOf(server);
+    const statusOf = async (): Promise<string> =>
+      (await client.exportHour('page', { date: formatBeijingHour(hour) })).status;
+    await finishedHour(client, addHours(hour, 4 * 24));
+    assert.equal(await statusOf(), 'NOT_EXISTS');
+
+    const catalog = await openDataCatalog(server.data, server.clock);
+    t.after(() => catalog.close());
+    const now = hourOf(server.clock.nowMs());
+    const change = {
+      values: { retentionDays: 30 },
+      fromHour: addHours(now, 1),
+      nowMs: server.clock.nowMs(),
+      by: 'ada',
+    };
+    await catalog.settings.change(server.project.ai, change);
+    server.clock.set(hourEndMs(now));
+    await finishedHour(client, hour);
+    assert.equal((await client.exportHour('page', { date: formatBeijingHour(hour) })).downloadLinks.length, 1);
   });
 
   it('finishes a download that runs while its package is deleted', async (t) => {
@@ -115,6 +143,14 @@ function finishedLink(client: ExportClient, date: string, expireMinutes = 5): Pr
   return waitUntil(
     'the hour is FINISHED',
     async () => (await client.exportHour('page', { date, expireMinutes })).downloadLinks[0],
+  );
+}
+
+async function finishedHour(client: ExportClient, hour: Hour): Promise<void> {
+  const date = formatBeijingHour(hour);
+  await waitUntil(
+    `hour ${date} is FINISHED`,
+    async () => (await client.exportHour('page', { date })).status === 'FINISHED',
   );
 }
 

@@ -96,7 +96,7 @@ export const EXPORT_GUARDS: readonly Guard[] = [
   {
     name: 'lease',
     protects: 'a worker whose lease another has taken changes nothing',
-    file: 'src/catalog/task-table.ts',
+    file: 'src/catalog/task-lease.ts',
     find: "    .where('lease_id', '=', task.leaseId)\n",
     replacement: '',
     test: {
@@ -115,9 +115,9 @@ export const EXPORT_GUARDS: readonly Guard[] = [
   {
     name: 'lease-time',
     protects: 'a task is not taken from a worker whose lease has not ended',
-    file: 'src/catalog/task-table.ts',
-    find: "row('claimable_at_ms', '>', farAheadMs)",
-    replacement: "row('claimable_at_ms', '>', nowMs)",
+    file: 'src/catalog/task-lease.ts',
+    find: "task('claimable_at_ms', '>', farAheadMs)",
+    replacement: "task('claimable_at_ms', '>', nowMs)",
     test: { file: 'src/catalog/task-table.test.ts', name: 'hands over a task whose lease has ended' },
   },
   {
@@ -131,23 +131,23 @@ export const EXPORT_GUARDS: readonly Guard[] = [
   {
     name: 'passing-faults',
     protects: 'a full disk never fails an export for good',
-    file: 'src/exports/task-runner.ts',
-    find: '(attempts >= maxAttempts && !isPassing);',
-    replacement: '(attempts >= maxAttempts && isPassing === isPassing);',
+    file: 'src/exports/failed-try.ts',
+    find: '(attempts >= maxAttempts && !isPassing),',
+    replacement: '(attempts >= maxAttempts && isPassing === isPassing),',
     test: { file: RUNNER_TEST, name: 'never fails a task for' },
   },
   {
     name: 'attempts',
     protects: 'an export that fails again and again becomes an ERROR',
-    file: 'src/exports/task-runner.ts',
-    find: '(attempts >= maxAttempts && !isPassing);',
-    replacement: 'attempts === Infinity;',
+    file: 'src/exports/failed-try.ts',
+    find: '(attempts >= maxAttempts && !isPassing),',
+    replacement: 'attempts === Infinity,',
     test: { file: RUNNER_TEST, name: 'fails a task after its last try with the reason' },
   },
   {
     name: 'hopeless-errors',
     protects: 'what no try can mend is an ERROR at once',
-    file: 'src/exports/task-runner.ts',
+    file: 'src/exports/failed-try.ts',
     find: 'HOPELESS_CODES.includes(code) ||',
     replacement: '',
     test: { file: RUNNER_TEST, name: 'fails a task at its first try for' },

@@ -13,8 +13,8 @@ export const LEGACY_GUARDS: readonly Guard[] = [
     name: 'legacy-lease',
     protects: 'who lost the lease of a 1.0 task publishes nothing',
     file: TABLE,
-    find: 'if (!(await tasks.updateLeased(transaction, task, finished))) return false;',
-    replacement: 'await tasks.updateLeased(transaction, task, finished);',
+    find: "if (!(await updateLeased(transaction, 'legacy_task', task, finished))) return false;",
+    replacement: "await updateLeased(transaction, 'legacy_task', task, finished);",
     test: { file: TABLE_TEST, name: 'belong to whoever has the newest lease' },
   },
   {

@@ -51,6 +51,22 @@ export const SETTINGS_GUARDS: readonly Guard[] = [
     test: { file: SWEEP_TEST, name: 'brings nothing back when the retention becomes longer' },
   },
   {
+    name: 'retention-longer',
+    protects: 'hours that a longer retention brings back are exported',
+    file: 'src/exports/hour-scheduler.ts',
+    find: 'if (ensured && keptFrom < ensured.from) ensured = undefined;',
+    replacement: '',
+    test: { file: 'test/retention.e2e.test.ts', name: 'exports the hours that come back when it is made longer' },
+  },
+  {
+    name: 'printed-whole',
+    protects: 'a download of rejected events, or a list, reaches a pipe whole',
+    file: 'src/cli.ts',
+    find: 'await flush(process.stdout);',
+    replacement: 'void flush;',
+    test: { file: 'test/commands.e2e.test.ts', name: 'prints everything into a pipe' },
+  },
+  {
     name: 'line-breaks-blank',
     protects: 'a project whose readers need it gets a line for each row',
     file: 'src/exports/export-hour.ts',

@@ -84,6 +84,15 @@ describe('the tasks of the 1.0 API', () => {
     assert.equal(await other.legacy.publish(taken, 1, [legacyPackage('visit', 0)]), true);
   });
 
+  it('are left to their worker for as long as its lease is, however long leases are', async (t) => {
+    const { catalog, ai } = await openPublished(t);
+    await catalog.legacy.request(ai, [{ hour: NEW_YEAR, revision: 1 }], NEW_YEAR_MS);
+    const leaseMs = 20 * 60_000;
+    assert.ok(await catalog.legacy.claim({ nowMs: NEW_YEAR_MS, leaseMs }));
+    assert.equal(await catalog.legacy.claim({ nowMs: NEW_YEAR_MS + 1_000, leaseMs }), undefined);
+    assert.deepEqual(await catalog.legacy.countByStatus(), { pending: 0, running: 1, finished: 0, failed: 0 });
+  });
+
   it('go back with a pause when a try fails, and wait for somebody to ask when it failed for good', async (t) => {
     const { catalog, ai } = await openPublished(t);
     const ask = (nowMs: number) => catalog.legacy.request(ai, [{ hour: NEW_YEAR, revision: 1 }], nowMs);

@@ -2,10 +2,19 @@
 import type { Hour, HourRange } from '../events/hour.ts';
 import { LEGACY_DATA_TYPES, type LegacyTable } from '../events/legacy-tables.ts';
 import type { CatalogDatabase, CatalogReader, CatalogTransaction } from './catalog-database.ts';
-import type { Manifest, PackageEntry } from './catalog.ts';
+import type { Manifest, PackageEntry, TaskStatus } from './catalog.ts';
 import type { ClaimedLegacyTask, LegacyExportTable, LegacyPackage, LegacyTask, WantedHour } from './legacy-export.ts';
 import * as packages from './legacy-packages.ts';
 import * as tasks from './legacy-tasks.ts';
+import {
+  claimDue,
+  countByStatus,
+  NOT_LEASED,
+  pendingState,
+  updateLeased,
+  wholeMs,
+  type LeasedChange,
+} from './task-lease.ts';
 
 export class SqlLegacyExportTable implements LegacyExportTable {
   readonly #database: CatalogDatabase;
@@ -20,36 +29,34 @@ export class SqlLegacyExportTable implements LegacyExportTable {
     });
   }
 
+  restart(ai: string, hour: Hour, nowMs: number): Promise<boolean> {
+    return this.#database.write((transaction) => tasks.restartHour(transaction, ai, hour, nowMs));
+  }
+
   listTasks(ai: string, hours: HourRange): Promise<readonly LegacyTask[]> {
     return tasks.listTasks(this.#database.reader, ai, hours);
   }
 
-  async claim(claim: { readonly nowMs: number; readonly leaseMs: number }): Promise<ClaimedLegacyTask | undefined> {
-    const { nowMs, leaseMs } = claim;
-    if (!(await tasks.findDue(this.#database.reader, nowMs))) return undefined; // an idle worker takes no write lock
-    return this.#database.write(async (transaction) => {
-      const due = await tasks.findDue(transaction, nowMs);
-      return due && tasks.lease(transaction, due, nowMs + leaseMs);
-    });
+  claim(claim: { readonly nowMs: number; readonly leaseMs: number }): Promise<ClaimedLegacyTask | undefined> {
+    return claimDue(this.#database, 'legacy_task', claim, (reader) => tasks.findDue(reader, claim));
   }
 
   extend(task: ClaimedLegacyTask, untilMs: number): Promise<boolean> {
-    return this.#change(task, { claimable_at_ms: Math.ceil(untilMs) });
+    return this.#change(task, { claimable_at_ms: wholeMs(untilMs) });
   }
 
   async retryLater(task: ClaimedLegacyTask, runAtMs: number, error: string): Promise<void> {
     const { attempts } = task;
-    await this.#change(task, { ...tasks.pendingState(runAtMs), attempts, error });
+    await this.#change(task, { ...pendingState(runAtMs), attempts, error });
   }
 
   async release(task: ClaimedLegacyTask, nowMs: number): Promise<void> {
     const { attempts, error } = task;
-    await this.#change(task, { ...tasks.pendingState(nowMs), attempts: attempts - 1, error });
+    await this.#change(task, { ...pendingState(nowMs), attempts: attempts - 1, error });
   }
 
   async fail(task: ClaimedLegacyTask, runAtMs: number, error: string): Promise<void> {
-    const run_at_ms = Math.ceil(runAtMs);
-    await this.#change(task, { status: 'failed', claimable_at_ms: null, lease_id: null, run_at_ms, error });
+    await this.#change(task, { status: 'failed', ...NOT_LEASED, run_at_ms: wholeMs(runAtMs), error });
   }
 
   async forget(task: ClaimedLegacyTask): Promise<void> {
@@ -68,13 +75,17 @@ export class SqlLegacyExportTable implements LegacyExportTable {
     return this.#database.write(async (transaction) => {
       const newest = await newestRevision(transaction, ai, hour);
       if (newest !== revision) return false;
-      const finished = { status: 'finished', claimable_at_ms: null, lease_id: null, error: null, revision } as const;
-      if (!(await tasks.updateLeased(transaction, task, finished))) return false;
+      const finished = { status: 'finished', ...NOT_LEASED, error: null, revision } as const;
+      if (!(await updateLeased(transaction, 'legacy_task', task, finished))) return false;
       const ofRevision = transaction.deleteFrom('legacy_package').where('ai', '=', ai).where('hour', '=', hour);
       await ofRevision.where('revision', '=', revision).execute(); // made again under the same names
       await packages.insertPackages(transaction, { ai, hour, revision }, made);
       return true;
     });
+  }
+
+  countByStatus(): Promise<Readonly<Record<TaskStatus, number>>> {
+    return countByStatus(this.#database.reader, 'legacy_task');
   }
 
   listPackages(ai: string, hours: HourRange): Promise<readonly LegacyPackage[]> {
@@ -107,8 +118,8 @@ export class SqlLegacyExportTable implements LegacyExportTable {
     });
   }
 
-  #change(task: ClaimedLegacyTask, change: tasks.LegacyTaskChange): Promise<boolean> {
-    return this.#database.write((transaction) => tasks.updateLeased(transaction, task, change));
+  #change(task: ClaimedLegacyTask, change: LeasedChange): Promise<boolean> {
+    return this.#database.write((transaction) => updateLeased(transaction, 'legacy_task', task, change));
   }
 }
 

@@ -40,6 +40,8 @@ export type WantedHour = { readonly hour: Hour; readonly revision: number };
 export interface LegacyExportTable {
   /** Makes pending what is not made of these revisions, or has failed and may be tried again. */
   request(ai: string, wanted: readonly WantedHour[], nowMs: number): Promise<void>;
+  /** Makes an hour's task pending, whatever it is, so that its packages are made again. False when the hour has none. */
+  restart(ai: string, hour: Hour, nowMs: number): Promise<boolean>;
   /** Lists the tasks of a project in a range of hours, in hour order. */
   listTasks(ai: string, hours: HourRange): Promise<readonly LegacyTask[]>;
   /** Takes the task that has waited longest of those that are pending, or running with an ended lease. Undefined when none is due. */
@@ -59,6 +61,8 @@ export interface LegacyExportTable {
    * revision is not the hour's newest any more: then nothing of it may stay.
    */
   publish(task: ClaimedLegacyTask, revision: number, packages: readonly PackageEntry<LegacyTable>[]): Promise<boolean>;
+  /** Counts all tasks by status, for /metrics. */
+  countByStatus(): Promise<Readonly<Record<TaskStatus, number>>>;
 
   /** Lists the packages that finished tasks of these hours made last, in order of hour, table and part. */
   listPackages(ai: string, hours: HourRange): Promise<readonly LegacyPackage[]>;

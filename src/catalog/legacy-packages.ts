@@ -5,33 +5,15 @@ import type { CatalogReader, CatalogTransaction } from './catalog-database.ts';
 import type { PackageRow } from './catalog-schema.ts';
 import type { PackageEntry } from './catalog.ts';
 import type { LegacyPackage } from './legacy-export.ts';
-
-/** Rows of one insert: 12 parameters each, of a statement's 32,766. */
-const ROWS_PER_INSERT = 500;
+import { entryOf, insertEntries } from './package-rows.ts';
 
 /** Inserts the packages that were made of a revision. */
-export async function insertPackages(
+export function insertPackages(
   transaction: CatalogTransaction,
-  { ai, hour, revision }: { readonly ai: string; readonly hour: Hour; readonly revision: number },
+  revision: { readonly ai: string; readonly hour: Hour; readonly revision: number },
   packages: readonly PackageEntry<LegacyTable>[],
 ): Promise<void> {
-  for (let from = 0; from < packages.length; from += ROWS_PER_INSERT) {
-    const rows = packages.slice(from, from + ROWS_PER_INSERT).map((entry) => ({
-      ai,
-      hour,
-      revision,
-      data_type: LEGACY_TABLES.indexOf(entry.dataType),
-      part: entry.part,
-      name: entry.name,
-      key: entry.key,
-      rows: entry.rows,
-      bytes: entry.bytes,
-      md5: entry.md5,
-      sha256: entry.sha256,
-      csv_sha256: entry.csvSha256,
-    }));
-    await transaction.insertInto('legacy_package').values(rows).execute();
-  }
+  return insertEntries(transaction, 'legacy_package', revision, packages, (table) => LEGACY_TABLES.indexOf(table));
 }
 
 /** Lists what finished tasks made last. */
@@ -110,18 +92,5 @@ export async function findPackage(
 }
 
 function packageOf(row: PackageRow): LegacyPackage {
-  return {
-    ai: row.ai,
-    hour: hourFromInteger(row.hour),
-    revision: row.revision,
-    dataType: LEGACY_TABLES[row.data_type]!, // written by insertPackages
-    part: row.part,
-    name: row.name,
-    key: row.key,
-    rows: row.rows,
-    bytes: row.bytes,
-    md5: row.md5,
-    sha256: row.sha256,
-    csvSha256: row.csv_sha256,
-  };
+  return { ai: row.ai, hour: hourFromInteger(row.hour), revision: row.revision, ...entryOf(row, LEGACY_TABLES) };
 }

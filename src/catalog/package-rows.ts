@@ -1,5 +1,6 @@
-/** Packages of manifests: their rows in the table `package`, and their order. */
+/** Packages: their rows in the tables `package`, those of manifests, and `legacy_package`; and the order of those of manifests. */
 import { DATA_TYPES, type DataType } from '../events/data-types.ts';
+import type { Hour } from '../events/hour.ts';
 import type { CatalogTransaction } from './catalog-database.ts';
 import type { PackageRow } from './catalog-schema.ts';
 import type { Manifest, PackageEntry } from './catalog.ts';
@@ -27,8 +28,13 @@ export type SelectedPackage = Omit<PackageRow, 'ai' | 'hour' | 'revision'>;
 
 /** Reads a package from its columns. */
 export function packageOf(row: SelectedPackage): PackageEntry {
+  return entryOf(row, DATA_TYPES);
+}
+
+/** Reads a package from its columns; its data type is a place in `dataTypes`. */
+export function entryOf<Type extends string>(row: SelectedPackage, dataTypes: readonly Type[]): PackageEntry<Type> {
   return {
-    dataType: DATA_TYPES[row.data_type]!, // written by codeOf
+    dataType: dataTypes[row.data_type]!, // written by insertEntries
     part: row.part,
     name: row.name,
     key: row.key,
@@ -51,14 +57,24 @@ export function sortPackages(packages: readonly PackageEntry[]): readonly Packag
 }
 
 /** Inserts the packages of a manifest that the same transaction has inserted. */
-export async function insertPackages(transaction: CatalogTransaction, manifest: Manifest): Promise<void> {
-  const { ai, hour, revision, packages } = manifest;
+export function insertPackages(transaction: CatalogTransaction, manifest: Manifest): Promise<void> {
+  return insertEntries(transaction, 'package', manifest, manifest.packages, codeOf);
+}
+
+/** Inserts packages of a revision; `numberOf` gives what stands for a data type in this table. */
+export async function insertEntries<Type extends string>(
+  transaction: CatalogTransaction,
+  table: 'package' | 'legacy_package',
+  { ai, hour, revision }: { readonly ai: string; readonly hour: Hour; readonly revision: number },
+  packages: readonly PackageEntry<Type>[],
+  numberOf: (dataType: Type) => number,
+): Promise<void> {
   for (let from = 0; from < packages.length; from += ROWS_PER_INSERT) {
     const rows = packages.slice(from, from + ROWS_PER_INSERT).map((entry) => ({
-      ai, // of this manifest: an entry taken over from an older revision may carry that one's
+      ai, // of this revision: an entry taken over from an older one may carry that one's
       hour,
       revision,
-      data_type: codeOf(entry.dataType),
+      data_type: numberOf(entry.dataType),
       part: entry.part,
       name: entry.name,
       key: entry.key,
@@ -68,6 +84,6 @@ export async function insertPackages(transaction: CatalogTransaction, manifest: 
       sha256: entry.sha256,
       csv_sha256: entry.csvSha256,
     }));
-    await transaction.insertInto('package').values(rows).execute();
+    await transaction.insertInto(table).values(rows).execute();
   }
 }

@@ -84,6 +84,11 @@ describe('SettingTimeline', () => {
       timeline.plannedAfter(at(4)).map(({ value }) => value),
       [9, null],
     );
+    assert.deepEqual(
+      timeline.plannedAfter(at(0)).map(({ value }) => value),
+      [2, 3, 9, null],
+      'what another for the same hour takes back is not planned',
+    );
   });
 
   test("takes the server's options where the project says nothing", () => {

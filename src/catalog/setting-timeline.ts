@@ -127,9 +127,11 @@ export class SettingTimeline {
     };
   }
 
-  /** Lists the changes that are in force only after this hour, in the order in which they will be. */
+  /** Lists the changes that will be in force only after this hour, in that order; not those that another for the same hour takes back. */
   plannedAfter(hour: Hour): readonly SettingChange[] {
-    const planned = [...this.#changes.values()].flat().filter(({ fromHour }) => fromHour > hour);
+    const planned = [...this.#changes.values()].flatMap((changes) =>
+      changes.filter(({ fromHour }, place) => fromHour > hour && changes[place + 1]?.fromHour !== fromHour),
+    );
     return planned.sort((a, b) => a.fromHour - b.fromHour);
   }
 }

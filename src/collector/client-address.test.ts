@@ -90,6 +90,18 @@ const CASES: readonly Case[] = [
     client: '203.0.113.9',
   },
   {
+    what: 'an IPv4-mapped address in hexadecimal digits, unwrapped',
+    from: '10.0.0.1',
+    forwarded: '::ffff:cb00:7109',
+    client: '203.0.113.9',
+  },
+  {
+    what: 'an IPv4-mapped address with all its zeros, unwrapped',
+    from: '10.0.0.1',
+    forwarded: '0:0:0:0:0:ffff:203.0.113.9',
+    client: '203.0.113.9',
+  },
+  {
     what: 'an address among tabs and blanks',
     from: '10.0.0.1',
     forwarded: '\t203.0.113.9 ,10.0.0.2',
@@ -117,10 +129,11 @@ describe('ClientAddresses', () => {
   });
 
   it('says every range that is none, and takes those at the edges', () => {
-    const wrong = ['10.0.0.0/33', '::1/129', '10.0.0/8', 'localhost', '', '1.2.3.4/', '1.2.3.4/-1', '1.2.3.4/8/8x'];
+    const wrong = ['10.0.0.0/33', '::1/129', '10.0.0/8', 'localhost', '', '1.2.3.4/', '1.2.3.4/-1', '1.2.3.4/8/8'];
+    wrong.push('fe80::1%eth0');
     assert.throws(
-      () => new ClientAddresses(wrong.slice(0, -1)),
-      ({ faults }: { faults: readonly string[] }) => faults.length === wrong.length - 1,
+      () => new ClientAddresses(wrong),
+      ({ faults }: { faults: readonly string[] }) => faults.length === wrong.length,
     );
     assert.ok(new ClientAddresses(['0.0.0.0/0', '::/0', '1.2.3.4/32', '::1/128']));
   });

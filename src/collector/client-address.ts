@@ -4,7 +4,7 @@
  * The socket's own address counts, unless it is a trusted proxy's: then X-Forwarded-For is read from the right, past other trusted
  * proxies, or X-Real-IP where there is none. Headers of strangers are never believed.
  */
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, SocketAddress } from 'node:net';
 import type { IncomingHttpHeaders } from 'node:http';
 import { ConfigurationError } from '../errors/app-error.ts';
 
@@ -37,9 +37,9 @@ export class ClientAddresses {
   }
 
   #trust(range: string): boolean {
-    const [address = '', prefix] = range.split('/');
+    const [address = '', prefix, ...rest] = range.split('/');
     const family = isIP(address);
-    if (family === 0) return false;
+    if (family === 0 || rest.length > 0 || address.includes('%')) return false; // addresses are compared without their zone
     const type = family === 6 ? 'ipv6' : 'ipv4';
     if (prefix === undefined) {
       this.#trusted.addAddress(address, type);
@@ -62,7 +62,8 @@ function normalize(text: string): string | null {
   if (bracketed) address = bracketed[1]!;
   else if (/^[^:]*:\d+$/.test(address)) address = address.slice(0, address.indexOf(':'));
   address = address.replace(/%.*$/, '');
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped) address = mapped[1]!;
-  return isIP(address) === 0 ? null : address;
+  const family = isIP(address);
+  if (family !== 6) return family === 4 ? address : null;
+  const { address: shortest } = new SocketAddress({ address, family: 'ipv6' }); // mapped ones are also written as ::ffff:102:304
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(shortest)?.[1] ?? address;
 }

@@ -1,5 +1,6 @@
 /**
- * `tidegate export retry`: tries the export of an hour again, after a person has mended what it failed for.
+ * `tidegate export retry`: tries the export of an hour again, after a person has mended what it failed for. Of an hour that is FINISHED
+ * it has the packages of the 1.0 API made again, which are made of published ones: one that is lost or damaged is replaced.
  *
  * Works on the catalog alone: a running server looks for such tasks twice a second, and one that starts later finds it.
  */
@@ -18,7 +19,8 @@ const POLL_MS = 200;
 
 export const exportRetryCommand: Command = {
   words: ['export', 'retry'],
-  summary: 'Try the export of an hour again that is in ERROR, once what its message names is mended.',
+  summary:
+    'Try the export of an hour again that is in ERROR, once what its message names is mended; of one that is FINISHED, make its 1.0 packages again.',
   options: ['data', 'ai', 'hour', 'retention-days', 'wait'],
   required: ['ai', 'hour'],
   run: async ({ options, print }) => {
@@ -29,7 +31,10 @@ export const exportRetryCommand: Command = {
       if (!project) throw new AppError('unknown_project', `There is no project ${options.text('ai')}.`);
       const task = await readTask(catalog, project.ai, hour);
       refuseHour(catalog.settings.of(project.ai), hour, options.integer('retention-days'));
-      await refuseFinished(catalog, hour, task);
+      if (task?.status === 'finished') {
+        await retryFinished(catalog, hour, task, print);
+        return;
+      }
       await catalog.tasks.restart(project.ai, [hour], systemClock.nowMs());
       printWhatHappens(hour, task, print);
       if (options.flag('wait')) await waitForEnd(catalog, project.ai, hour, print);
@@ -66,11 +71,19 @@ function refuseHour(settings: SettingTimeline, hour: Hour, defaultDays: number):
   if (why !== undefined) throw new AppError('retry_refused', `${nameOf(hour)} ${why}.`);
 }
 
-/** Refuses an hour that is published. @throws AppError retry_refused */
-async function refuseFinished({ manifests }: Catalog, hour: Hour, task: ExportTask | undefined): Promise<void> {
-  if (task?.status !== 'finished') return;
-  const manifest = await manifests.newest(task.ai, hour);
+/** Has the 1.0 packages of a published hour made again. @throws AppError retry_refused when it has none */
+async function retryFinished(
+  { manifests, legacy }: Catalog,
+  hour: Hour,
+  { ai }: ExportTask,
+  print: Print,
+): Promise<void> {
+  const manifest = await manifests.newest(ai, hour);
   const revision = manifest ? ` with revision ${manifest.revision}` : '';
+  if (await legacy.restart(ai, hour, systemClock.nowMs())) {
+    print(`${nameOf(hour)} is FINISHED${revision}. Its packages of the 1.0 API are made again, by the server.`);
+    return;
+  }
   throw new AppError(
     'retry_refused',
     `${nameOf(hour)} is FINISHED${revision}; another export would publish the same rows as a new revision.`,

@@ -1,15 +1,13 @@
 /** `tidegate import`: fills past hours from NDJSON files and returns when they can be downloaded. */
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { AppError, ConfigurationError } from '../errors/app-error.ts';
 import { formatBeijingHour } from '../events/hour.ts';
 import type { ImportSummary } from '../imports/import-events.ts';
+import { sourceOf } from '../imports/ndjson-lines.ts';
 import { isSystemError } from '../lib/system-error.ts';
 import type { Command } from './command.ts';
 import { ImportProgressPrinter } from './import-progress.ts';
 import { WORKSHOP_OPTIONS, workshopConfigOf } from './server-config.ts';
-
-const READ_BYTES = 1024 * 1024;
 
 export const importCommand: Command = {
   words: ['import'],
@@ -39,11 +37,7 @@ export const importCommand: Command = {
           onProgress: (step) => progress.show(step),
           onWarning: (message) => config.logger.warn(message),
         },
-        positionals.map((name) =>
-          name === '-'
-            ? { name: 'standard input', bytes: process.stdin }
-            : { name, bytes: createReadStream(name, { highWaterMark: READ_BYTES }) },
-        ),
+        positionals.map(sourceOf),
       ).finally(() => progress.end());
       printSummary(summary, options.flag('json'), print);
     } finally {

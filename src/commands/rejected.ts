@@ -3,7 +3,6 @@
  *
  * They work on the data directory itself, beside a server or without one. `replay` appends to the open hour as a collector does.
  */
-import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -14,6 +13,7 @@ import { inDataDirectory } from '../errors/data-directory.ts';
 import { AppError, ConfigurationError } from '../errors/app-error.ts';
 import { formatBeijingHour, hourOf, type Hour } from '../events/hour.ts';
 import type { RejectedEvents, RejectedHour } from '../exports/rejected-events.ts';
+import { sourceOf, type NdjsonSource } from '../imports/ndjson-lines.ts';
 import type { ReplaySummary } from '../imports/replay-rejected.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isSystemError } from '../lib/system-error.ts';
@@ -79,13 +79,13 @@ export const rejectedReplayCommand: Command = {
       const file = options.optionalText('file');
       if ((file === undefined) === (options.optionalText('hour') === undefined))
         throw new ConfigurationError(['Name the hour to replay with --hour, or an edited download with --file.']);
-      let source: { readonly name: string; readonly bytes: AsyncIterable<Buffer> };
+      let source: NdjsonSource;
       if (file === undefined) {
         const hour = hourOption(options);
         await rejected.makeReady(hour, kept());
         const bytes = Readable.from(rejected.ndjson(ai, hour), { objectMode: false }) as AsyncIterable<Buffer>;
         source = { name: `hour ${formatBeijingHour(hour)}`, bytes };
-      } else source = { name: file, bytes: file === '-' ? process.stdin : createReadStream(file) };
+      } else source = sourceOf(file);
       const retentionDays = options.integer('retention-days');
       const summary = await replayRejected(
         { ai, catalog, store, reader, rejected, storeRoot, clock: systemClock, retentionDays, signal },

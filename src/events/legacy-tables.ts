@@ -6,12 +6,12 @@
  */
 import type { DataType } from './data-types.ts';
 
+/** `resolution` and `attribute` are put together from several columns; `nothing` is always null. */
+type Made = 'resolution' | 'attribute' | 'nothing';
+
 /** Where the value of a 1.0 column comes from. */
 export type LegacyColumn = { readonly name: string } & (
-  | { readonly from: string }
-  | { readonly constant: string }
-  /** `resolution` and `attribute` are put together from several columns; `nothing` is always null. */
-  | { readonly made: 'resolution' | 'attribute' | 'nothing' }
+  { readonly from: string } | { readonly constant: string } | { readonly made: Made }
 );
 
 export type LegacyLayout = {
@@ -24,154 +24,133 @@ export type LegacyLayout = {
   readonly sendTime: string;
 };
 
-const numbered = (name: string, from: string, first: number): LegacyColumn[] =>
-  Array.from({ length: 11 - first }, (_, index) => ({
-    name: `${name}${first + index}`,
-    from: `${from}${first + index}`,
-  }));
+/** Columns by their 1.0 names, each with the column of the data type that it shows, or with what it holds instead. */
+type Columns = Readonly<Record<string, string | { readonly constant: string } | { readonly made: Made }>>;
+
+const WHOSE = { userId: 'visitUserId', sessionId: 'sessionId', sendTime: 'sendTime', eventTime: 'time' };
+const PLACE = { domain: 'domain', path: 'page' };
+const DEVICE = {
+  idfa: 'idfa',
+  imei: 'imei',
+  uuid: 'uuid',
+  androidid: 'androidId',
+  ip: 'ip',
+  useragent: 'userAgent',
+  platform: 'platform',
+};
+const LINK = {
+  link_id: 'linkId',
+  campaign_id: 'campaignId',
+  channel_id: 'channelId',
+  link_name: 'linkName',
+  campaign_name: 'campaignName',
+  channel_name: 'channelName',
+};
+const BY_SESSION = { groupedBy: ['visitUserId', 'sessionId'], sendTime: 'sendTime' };
+const NOTHING = { made: 'nothing' } as const;
 
 const LAYOUTS = {
   visit: {
     dataType: 'visit',
-    columns: [
-      { name: 'userId', from: 'visitUserId' },
-      { name: 'sessionId', from: 'sessionId' },
-      { name: 'sendTime', from: 'sendTime' },
-      { name: 'eventTime', from: 'time' },
-      { name: 'eventType', constant: 'vst' },
-      { name: 'ip', from: 'ip' },
-      { name: 'countryName', made: 'nothing' },
-      { name: 'region', made: 'nothing' },
-      { name: 'city', made: 'nothing' },
-      { name: 'domain', from: 'domain' },
-      { name: 'path', from: 'page' },
-      { name: 'refer', from: 'referrer' },
-      { name: 'userAgent', from: 'userAgent' },
-      { name: 'appVersion', from: 'clientVersion' },
-      { name: 'model', from: 'deviceModel' },
-      { name: 'manufacturer', from: 'deviceBrand' },
-      { name: 'channel', from: 'channel' },
-      { name: 'language', from: 'language' },
-      { name: 'osVersion', from: 'operatingSystemVersion' },
-      { name: 'resolution', made: 'resolution' },
-      { name: 'platform', from: 'platform' },
-      { name: 'id', from: 'vstRequestId' },
-      { name: 'query', from: 'queryParameters' },
-      { name: 'lat', from: 'latitude' },
-      { name: 'lng', from: 'longitude' },
-    ],
-    groupedBy: ['visitUserId', 'sessionId'],
-    sendTime: 'sendTime',
+    columns: columnsOf({
+      ...WHOSE,
+      eventType: { constant: 'vst' },
+      ip: 'ip',
+      countryName: NOTHING,
+      region: NOTHING,
+      city: NOTHING,
+      ...PLACE,
+      refer: 'referrer',
+      userAgent: 'userAgent',
+      appVersion: 'clientVersion',
+      model: 'deviceModel',
+      manufacturer: 'deviceBrand',
+      channel: 'channel',
+      language: 'language',
+      osVersion: 'operatingSystemVersion',
+      resolution: { made: 'resolution' },
+      platform: 'platform',
+      id: 'vstRequestId',
+      query: 'queryParameters',
+      lat: 'latitude',
+      lng: 'longitude',
+    }),
+    ...BY_SESSION,
   },
   page: {
     dataType: 'page',
-    columns: [
-      { name: 'userId', from: 'visitUserId' },
-      { name: 'sessionId', from: 'sessionId' },
-      { name: 'sendTime', from: 'sendTime' },
-      { name: 'eventTime', from: 'time' },
-      { name: 'eventType', constant: 'page' },
-      { name: 'domain', from: 'domain' },
-      { name: 'path', from: 'page' },
-      { name: 'query', from: 'queryParameters' },
-      { name: 'refer', from: 'referrer' },
-      { name: 'title', from: 'title' },
-      { name: 'platform', from: 'platform' },
-      { name: 'cs1', from: 'loginUserId' },
+    columns: columnsOf({
+      ...WHOSE,
+      eventType: { constant: 'page' },
+      ...PLACE,
+      query: 'queryParameters',
+      refer: 'referrer',
+      title: 'title',
+      platform: 'platform',
+      cs1: 'loginUserId',
       ...numbered('cs', 'customerAttributes', 2),
-      { name: 'id', from: 'pageRequestId' },
-      { name: 'visit_id', from: 'vstRequestId' },
-      { name: 'pagegroup', from: 'pageGroup' },
+      id: 'pageRequestId',
+      visit_id: 'vstRequestId',
+      pagegroup: 'pageGroup',
       ...numbered('ps', 'pageAttributes', 1),
-    ],
-    groupedBy: ['visitUserId', 'sessionId'],
-    sendTime: 'sendTime',
+    }),
+    ...BY_SESSION,
   },
   action: {
     dataType: 'action',
-    columns: [
-      { name: 'userId', from: 'visitUserId' },
-      { name: 'sessionId', from: 'sessionId' },
-      { name: 'sendTime', from: 'sendTime' },
-      { name: 'eventTime', from: 'time' },
-      { name: 'eventType', from: 'requestType' },
-      { name: 'eventValue', from: 'requestValue' },
-      { name: 'domain', from: 'domain' },
-      { name: 'path', from: 'page' },
-      { name: 'href', from: 'href' },
-      { name: 'page_id', from: 'pageRequestId' },
-      { name: 'action_id', from: 'actionRequestId' },
-      { name: 'index', from: 'index' },
-      { name: 'info', from: 'info' },
-    ],
-    groupedBy: ['visitUserId', 'sessionId'],
-    sendTime: 'sendTime',
+    columns: columnsOf({
+      ...WHOSE,
+      eventType: 'requestType',
+      eventValue: 'requestValue',
+      ...PLACE,
+      href: 'href',
+      page_id: 'pageRequestId',
+      action_id: 'actionRequestId',
+      index: 'index',
+      info: 'info',
+    }),
+    ...BY_SESSION,
   },
   action_tag: {
     dataType: 'action_tag',
-    columns: [
-      { name: 'sendTime', from: 'sendTime' },
-      { name: 'action_id', from: 'actionRequestId' },
-      { name: 'rule_id', from: 'ruleId' },
-    ],
+    columns: columnsOf({ sendTime: 'sendTime', action_id: 'actionRequestId', rule_id: 'ruleId' }),
     groupedBy: [],
     sendTime: 'sendTime',
   },
   custom_attr: {
     dataType: 'custom_event',
-    columns: [
-      { name: 'sendTime', from: 'sendTime' },
-      { name: 'eventname', from: 'eventName' },
-      { name: 'attribute', made: 'attribute' },
-    ],
-    groupedBy: ['visitUserId', 'sessionId'],
-    sendTime: 'sendTime',
+    columns: columnsOf({ sendTime: 'sendTime', eventname: 'eventName', attribute: { made: 'attribute' } }),
+    ...BY_SESSION,
   },
   ads_track_activation: {
     dataType: 'ads_track_activation',
-    columns: [
-      { name: 'userId', from: 'visitUserId' },
-      { name: 'idfa', from: 'idfa' },
-      { name: 'imei', from: 'imei' },
-      { name: 'uuid', from: 'uuid' },
-      { name: 'androidid', from: 'androidId' },
-      { name: 'ip', from: 'ip' },
-      { name: 'useragent', from: 'userAgent' },
-      { name: 'platform', from: 'platform' },
-      { name: 'osversion', from: 'operatingSystemVersion' },
-      { name: 'sendTime', from: 'sendTime' },
-      { name: 'link_id', from: 'linkId' },
-      { name: 'campaign_id', from: 'campaignId' },
-      { name: 'channel_id', from: 'channelId' },
-      { name: 'link_name', from: 'linkName' },
-      { name: 'campaign_name', from: 'campaignName' },
-      { name: 'channel_name', from: 'channelName' },
-    ],
+    columns: columnsOf({
+      userId: 'visitUserId',
+      ...DEVICE,
+      osversion: 'operatingSystemVersion',
+      sendTime: 'sendTime',
+      ...LINK,
+    }),
     groupedBy: ['visitUserId'],
     sendTime: 'sendTime',
   },
   ads_track_click: {
     dataType: 'ads_track_click',
-    columns: [
-      { name: 'idfa', from: 'idfa' },
-      { name: 'imei', from: 'imei' },
-      { name: 'uuid', from: 'uuid' },
-      { name: 'androidid', from: 'androidId' },
-      { name: 'ip', from: 'ip' },
-      { name: 'useragent', from: 'userAgent' },
-      { name: 'platform', from: 'platform' },
-      { name: 'eventTime', from: 'eventTime' },
-      { name: 'link_id', from: 'linkId' },
-      { name: 'campaign_id', from: 'campaignId' },
-      { name: 'channel_id', from: 'channelId' },
-      { name: 'link_name', from: 'linkName' },
-      { name: 'campaign_name', from: 'campaignName' },
-      { name: 'channel_name', from: 'channelName' },
-    ],
+    columns: columnsOf({ ...DEVICE, eventTime: 'eventTime', ...LINK }),
     groupedBy: [],
     sendTime: 'eventTime',
   },
 } as const satisfies Record<string, LegacyLayout>;
+
+function columnsOf(columns: Columns): readonly LegacyColumn[] {
+  return Object.entries(columns).map(([name, from]) => (typeof from === 'string' ? { name, from } : { name, ...from }));
+}
+
+/** Gives the deprecated columns `{name}{first}` to `{name}10`. */
+function numbered(name: string, from: string, first: number): Columns {
+  const places = Array.from({ length: 11 - first }, (_, place) => first + place);
+  return Object.fromEntries(places.map((place) => [`${name}${place}`, `${from}${place}`]));
+}
 
 /** One of the seven tables of the 1.0 API. */
 export type LegacyTable = keyof typeof LAYOUTS;

@@ -6,7 +6,7 @@
  */
 import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.ts';
-import { hourEndMs, hourOf, type Hour } from '../events/hour.ts';
+import { hourEndMs, hourOf, type Hour, type HourRange } from '../events/hour.ts';
 import type { RetentionSweep } from './retention-sweep.ts';
 import { waitFor, type Clock } from '../lib/clock.ts';
 import { describeFault } from '../lib/system-error.ts';
@@ -27,8 +27,8 @@ const TICK_MS = 1_000;
 
 export class HourScheduler {
   readonly #options: HourSchedulerOptions;
-  /** Up to where each project has its tasks, so that a quiet second asks nothing of the catalog. */
-  readonly #ensuredUntil = new Map<string, Hour>();
+  /** The hours for which each project has its tasks, so that a quiet second asks nothing of the catalog. */
+  readonly #ensured = new Map<string, HourRange>();
   #fault: string | undefined;
 
   constructor(options: HourSchedulerOptions) {
@@ -64,13 +64,15 @@ export class HourScheduler {
     const until = store.sealedUntil;
     let made = 0;
     for (const { ai } of await catalog.projects.list()) {
-      const ensured = this.#ensuredUntil.get(ai);
-      if (ensured !== undefined && ensured >= until) continue;
       const settings = catalog.settings.of(ai);
-      const from = Math.max(settings.keptFrom(nowMs, retentionDays), ensured ?? 0) as Hour;
+      const keptFrom = settings.keptFrom(nowMs, retentionDays);
+      let ensured = this.#ensured.get(ai);
+      if (ensured && keptFrom < ensured.from) ensured = undefined; // retention was made longer, and hours without a task came back
+      if (ensured && ensured.until >= until) continue;
+      const from = ensured && ensured.until > keptFrom ? ensured.until : keptFrom;
       for (const hours of settings.exportedRanges({ from, until }))
         made += await catalog.tasks.ensure(ai, hours, nowMs);
-      this.#ensuredUntil.set(ai, until);
+      this.#ensured.set(ai, { from: keptFrom, until });
     }
     if (made > 0) onTasks();
     await sweep.sweepOnce(now);

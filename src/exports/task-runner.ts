@@ -10,10 +10,11 @@ import type { Logger } from 'pino';
 import type { Catalog, ClaimedTask, Manifest } from '../catalog/catalog.ts';
 import type { Hour } from '../events/hour.ts';
 import { waitFor, type Clock } from '../lib/clock.ts';
-import { describeFault, isPassingFault } from '../lib/system-error.ts';
+import { describeFault } from '../lib/system-error.ts';
 import { untilAborted } from '../lib/until-aborted.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import type { ExportHourJob, ExportJobs } from './export-jobs.ts';
+import { judgeFailedTry } from './failed-try.ts';
 import { HourGate } from './hour-gate.ts';
 
 export type TaskRunnerOptions = {
@@ -53,12 +54,9 @@ export type TaskScope = { readonly ai?: string; readonly hours?: readonly Hour[]
  */
 export const EXPORT_LEASE_MS = 10_000;
 const HEARTBEAT_MS = 2_500;
-const MAX_PAUSE_MS = 60_000;
 const STOP_WAIT_MS = 10_000;
 /** How often tasks that another process made are looked for. */
 const POLL_MS = 500;
-/** Errors that no further try can mend. */
-const HOPELESS_CODES: readonly unknown[] = ['store_corrupt', 'ledger_unbalanced', 'format_too_new'];
 
 export class TaskRunner {
   readonly #options: TaskRunnerOptions;
@@ -178,9 +176,7 @@ export class TaskRunner {
   async #giveBack(task: ClaimedTask, error: unknown): Promise<void> {
     const { catalog, clock, maxAttempts, logger } = this.#options;
     const { ai, hour, attempts } = task;
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const isPassing = isPassingFault(error) || code === 'store_unavailable';
-    const isFinal = HOPELESS_CODES.includes(code) || (attempts >= maxAttempts && !isPassing);
+    const { code, isFinal, pauseMs } = judgeFailedTry(error, { attempts, maxAttempts });
     logger.error(
       { err: error, ai, hour, attempts },
       isFinal ? 'Export failed for good.' : 'Export failed; it will be tried again.',
@@ -188,11 +184,8 @@ export class TaskRunner {
     const message = sentenceOf(describeFault(error));
     if (isFinal) {
       await catalog.tasks.fail(task, message);
-      this.#options.onFailed?.(typeof code === 'string' ? code : undefined);
-    } else {
-      const pauseMs = Math.min(1000 * 2 ** (attempts - 1), MAX_PAUSE_MS);
-      await catalog.tasks.retryLater(task, clock.nowMs() + pauseMs, message);
-    }
+      this.#options.onFailed?.(code);
+    } else await catalog.tasks.retryLater(task, clock.nowMs() + pauseMs, message);
   }
 }
 

@@ -55,7 +55,7 @@ async function legacyLinks(
     reply.code(code).send({ status, downlinks });
   const text = file.slice(0, -'.json'.length);
   const date = parseExportDate(text.length === 8 ? 'day' : 'hour', text);
-  if (typeof date === 'string') return answer(400, 'NOT_EXISTS'); // so the document says of a malformed date
+  if (typeof date === 'string') return answer(200, 'NOT_EXISTS'); // what the document has for a malformed date: 200 is its only answer
   const expireMinutes = parseExpireMinutes(queryOf(request));
   if (typeof expireMinutes === 'string') return answer(400, 'ERROR');
 

@@ -16,7 +16,7 @@ import type { HourReader, HourStore } from '../store/hour-store.ts';
 import { ImportWriter } from '../store/hour-log/import-writer.ts';
 import { lockImports } from '../store/hour-log/import-lock.ts';
 import type { StoreJobs } from '../store/hour-log/store-jobs.ts';
-import { placeOf, readLines, type NdjsonLine } from './ndjson-lines.ts';
+import { placeOf, readLines, type NdjsonLine, type NdjsonSource } from './ndjson-lines.ts';
 import { RequestMapper } from './request-mapper.ts';
 
 export type ImportOptions = {
@@ -47,16 +47,13 @@ export type ImportSummary = {
   readonly hours: readonly Hour[];
 };
 
-/** A stream of NDJSON and what to call it in a message. */
-export type ImportSource = { readonly name: string; readonly bytes: AsyncIterable<Buffer> };
-
 const MAX_LINE_BYTES = 2 * 1024 * 1024;
 
 /**
  * Imports the events of these sources, one after the other, and returns when their hours are FINISHED again.
  * @throws AppError import_invalid, hour_open, hour_out_of_range, hour_holds_rows, store_corrupt
  */
-export async function importEvents(options: ImportOptions, sources: readonly ImportSource[]): Promise<ImportSummary> {
+export async function importEvents(options: ImportOptions, sources: readonly NdjsonSource[]): Promise<ImportSummary> {
   const { store, clock, storeRoot, project, jobs } = options;
   await store.seal(hourOf(clock.nowMs()));
   await using _lock = await lockImports(storeRoot);
@@ -82,7 +79,7 @@ export async function importEvents(options: ImportOptions, sources: readonly Imp
 async function writeEvents(
   options: ImportOptions,
   writer: ImportWriter,
-  sources: readonly ImportSource[],
+  sources: readonly NdjsonSource[],
 ): Promise<Omit<ImportSummary, 'hours'>> {
   const { catalog, project } = options;
   const findLink = (linkId: string) => catalog.links.find(linkId);

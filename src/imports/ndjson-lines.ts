@@ -1,5 +1,9 @@
 /** Cuts a stream of bytes into lines, bounded: a line is never larger than it may be, whatever the file is. */
+import { createReadStream } from 'node:fs';
 import { AppError } from '../errors/app-error.ts';
+
+/** A stream of NDJSON and what to call it in a message. */
+export type NdjsonSource = { readonly name: string; readonly bytes: AsyncIterable<Buffer> };
 
 export type NdjsonLine = { readonly source: string; readonly bytes: Buffer; readonly number: number };
 
@@ -9,10 +13,21 @@ export function placeOf({ source, number }: Pick<NdjsonLine, 'source' | 'number'
 }
 
 const LINE_FEED = 0x0a;
+const READ_BYTES = 1024 * 1024;
+
+/** Gives the file of this name as a source, or standard input for `-`. What is wrong with a file is thrown when it is read. */
+export function sourceOf(path: string): NdjsonSource {
+  return path === '-' ? { name: 'standard input', bytes: process.stdin } : { name: path, bytes: readFile(path) };
+}
+
+/** Opens a file when its first bytes are asked for: a stream that nobody reads yet ends the program by its error. */
+async function* readFile(path: string): AsyncGenerator<Buffer> {
+  yield* createReadStream(path, { highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>;
+}
 
 /** Gives the lines of a stream that are not blank, with their numbers from 1, as many at once as came. @throws AppError import_invalid for a long line */
 export async function* readLines(
-  source: { readonly name: string; readonly bytes: AsyncIterable<Buffer> },
+  source: NdjsonSource,
   maxLineBytes: number,
   onBytes: (bytes: number) => void,
 ): AsyncGenerator<readonly NdjsonLine[]> {

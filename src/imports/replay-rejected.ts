@@ -24,7 +24,7 @@ import type { RejectedEvents } from '../exports/rejected-events.ts';
 import type { Clock } from '../lib/clock.ts';
 import { lockImports } from '../store/hour-log/import-lock.ts';
 import type { HourReader, HourStore } from '../store/hour-store.ts';
-import { readLines } from './ndjson-lines.ts';
+import { readLines, type NdjsonSource } from './ndjson-lines.ts';
 import { MAX_RECORD_BYTES, parseRejectedRecord, type RejectedRecord } from './rejected-record.ts';
 
 export type ReplayOptions = {
@@ -72,10 +72,7 @@ const NOT_KEPT_WHOLE = 'only the beginning of the event was kept';
  * Replays the events of a source of NDJSON lines.
  * @throws AppError replay_refused, replay_invalid, hour_unreadable; what was sent until then stays, and is not sent again
  */
-export async function replayRejected(
-  options: ReplayOptions,
-  source: { readonly name: string; readonly bytes: AsyncIterable<Buffer> },
-): Promise<ReplaySummary> {
+export async function replayRejected(options: ReplayOptions, source: NdjsonSource): Promise<ReplaySummary> {
   const { ai, catalog, rejected, storeRoot, clock, retentionDays, signal } = options;
   await using _lock = await lockImports(storeRoot);
   if (!catalog.settings.of(ai).isExported(hourOf(clock.nowMs())))

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 
 export type CommandResult = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string };
 
-const PROGRAM = join(import.meta.dirname, '../../bin/tidegate');
+export const PROGRAM = join(import.meta.dirname, '../../bin/tidegate');
 
 /** Runs a command to its end and gives what it printed. */
 export async function runTidegate(...args: readonly string[]): Promise<CommandResult> {

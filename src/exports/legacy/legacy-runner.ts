@@ -13,9 +13,10 @@ import type { Catalog, Manifest } from '../../catalog/catalog.ts';
 import type { ClaimedLegacyTask } from '../../catalog/legacy-export.ts';
 import { LEGACY_DATA_TYPES } from '../../events/legacy-tables.ts';
 import { waitFor, type Clock } from '../../lib/clock.ts';
-import { describeFault, isPassingFault } from '../../lib/system-error.ts';
+import { describeFault } from '../../lib/system-error.ts';
 import type { PackageStore } from '../../packages/package-store.ts';
 import type { LegacyHourJob, LegacyJobs } from '../export-jobs.ts';
+import { judgeFailedTry, MAX_PAUSE_MS } from '../failed-try.ts';
 import { legacyFolder, revisionFolder } from '../package-name.ts';
 
 export type LegacyRunnerOptions = {
@@ -37,10 +38,6 @@ export type LegacyRunnerOptions = {
 const LEASE_MS = 10_000;
 const HEARTBEAT_MS = 2_500;
 const POLL_MS = 500;
-const MAX_PAUSE_MS = 60_000;
-
-/** Errors that no further try can mend, unless a person does something. */
-const HOPELESS_CODES: readonly unknown[] = ['store_corrupt', 'format_too_new'];
 
 /** The reason of a job that was stopped because its task is another's. */
 class LeaseLostError extends Error {}
@@ -125,18 +122,15 @@ export class LegacyRunner {
   async #giveBack(task: ClaimedLegacyTask, error: unknown): Promise<void> {
     const { catalog, clock, maxAttempts, logger } = this.#options;
     const { ai, hour, attempts } = task;
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const isPassing = isPassingFault(error) || code === 'store_unavailable';
-    const isFailed = HOPELESS_CODES.includes(code) || (attempts >= maxAttempts && !isPassing);
+    const { isFinal, pauseMs } = judgeFailedTry(error, { attempts, maxAttempts });
     logger.error(
       { err: error, ai, hour, attempts },
-      isFailed
+      isFinal
         ? 'Making the 1.0 packages of an hour failed; they are tried again when somebody asks for them.'
         : 'Making the 1.0 packages of an hour failed; it will be tried again.',
     );
     const reason = describeFault(error);
-    const pauseMs = isFailed ? MAX_PAUSE_MS : Math.min(1000 * 2 ** (attempts - 1), MAX_PAUSE_MS);
-    if (isFailed) await catalog.legacy.fail(task, clock.nowMs() + pauseMs, reason);
+    if (isFinal) await catalog.legacy.fail(task, clock.nowMs() + MAX_PAUSE_MS, reason);
     else await catalog.legacy.retryLater(task, clock.nowMs() + pauseMs, reason);
   }
 }
