@@ -65,9 +65,9 @@ export const RULE_GUARDS: readonly Guard[] = [
     name: 'backfill-exported-actions',
     protects: 'a back-fill tags no action that the hour before has published',
     file: TAG_HOUR,
-    find: 'if ((flags & ROW_FLAGS.published) === 0) yield cursor;',
-    replacement: 'yield cursor;',
-    test: { file: BACKFILL_TEST, name: 'tags the exported actions of every hour that is kept' },
+    find: 'if (isRepeated) continue;',
+    replacement: '',
+    test: { file: BACKFILL_TEST, name: 'a back-fill of tags' },
   },
   {
     name: 'backfill-recovered',
