@@ -78,6 +78,22 @@ export const RULE_GUARDS: readonly Guard[] = [
     test: { file: 'src/imports/recover-imports.test.ts', name: 'whose back-fill was committed and not exported' },
   },
   {
+    name: 'backfill-damaged-hour',
+    protects: "an hour's damage is its own, and no back-fill of others fails by it",
+    file: 'src/imports/backfill-tags.ts',
+    find: 'if (!isLastingDamage(error)) throw error;',
+    replacement: 'throw error;',
+    test: { file: BACKFILL_TEST, name: 'a back-fill leaves an hour that is damaged as it is' },
+  },
+  {
+    name: 'backfill-exportable',
+    protects: 'a back-fill puts no hour into ERROR that is FINISHED',
+    file: TAG_HOUR,
+    find: 'if (tagged.tags > 0) readAll(job);',
+    replacement: '',
+    test: { file: BACKFILL_TEST, name: 'a back-fill leaves an hour that is damaged as it is' },
+  },
+  {
     name: 'body-behind-token',
     protects: 'a stranger learns nothing from how a body is refused',
     file: 'src/http/api-operation.ts',

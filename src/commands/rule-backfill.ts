@@ -27,7 +27,7 @@ export const ruleBackfillCommand: Command = {
       const project = workshop.catalog.projects.findByAi(options.text('ai'));
       if (!project) throw new AppError('unknown_project', `There is no project ${options.text('ai')}.`);
       const progress = new ImportProgressPrinter({ output: process.stderr, totalBytes: undefined });
-      const { tags, hours } = await backfillTags({
+      const { tags, hours, damaged } = await backfillTags({
         ...workshop,
         project,
         ruleId: options.optionalText('rule'),
@@ -38,11 +38,18 @@ export const ruleBackfillCommand: Command = {
         onProgress: (step) => progress.show(step),
       }).finally(() => progress.end());
       const names = hours.map(formatBeijingHour);
-      if (options.flag('json')) print(JSON.stringify({ tags, hours: names }));
+      const failed = damaged.map(({ hour }) => formatBeijingHour(hour));
+      if (options.flag('json')) print(JSON.stringify({ tags, hours: names, failed }));
       else if (tags === 0) print('There is no tag to add.');
       else
         print(
           `Added ${tags} tags to ${names.length} hours, ${names[0]!} to ${names.at(-1)!} (Beijing time), FINISHED.`,
+        );
+      if (failed.length > 0)
+        throw new AppError(
+          'backfill_incomplete',
+          `${failed.length === 1 ? 'Hour' : 'Hours'} ${failed.join(', ')} (Beijing time) could not be read and got no tags: ` +
+            [...new Set(damaged.map(({ why }) => why))].join(' '),
         );
     } finally {
       await workshop.close();

@@ -52,6 +52,10 @@ export const ERROR_CATALOGUE = {
   },
   hour_out_of_range: { status: 409, advice: 'Import hours after exportEnabledAt and within retention.' },
   hour_failed: { status: 409, advice: 'Mend what the message names, then run `tidegate export retry`.' },
+  backfill_incomplete: {
+    status: 500,
+    advice: 'Mend what the message names, and run the command again; hours that are done are left alone.',
+  },
   retry_refused: { status: 409, advice: 'Retry an hour that is in ERROR; for any other there is nothing to do.' },
   folder_not_empty: { status: 409, advice: 'Name a folder that is empty or not there yet.' },
   backup_failed: { status: 500, advice: 'Mend what the message names, and begin again; nothing is left of this try.' },
