@@ -22,6 +22,14 @@ export const RULE_GUARDS: readonly Guard[] = [
     test: { file: 'src/catalog/rule-table.test.ts', name: 'imports all or nothing' },
   },
   {
+    name: 'matching-bounded',
+    protects: "no request keeps a collector busy with its project's rules",
+    file: 'src/rules/rule-set.ts',
+    find: 'if (cost.units > MAX_MATCHED_UNITS)',
+    replacement: 'if (cost.units === Infinity)',
+    test: { file: 'test/rules.e2e.test.ts', name: 'a request whose actions would take a minute to be tried' },
+  },
+  {
     name: 'stars-bounded',
     protects: 'a pattern that would be slow is refused',
     file: 'src/rules/rule.ts',
