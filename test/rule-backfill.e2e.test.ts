@@ -140,6 +140,11 @@ test('a back-fill of tags', async (t) => {
       [['--rule', '0000000a'], /has no rule 0000000a/],
       [['--from-hour', '2018070100'], /Hour 2018070100 \(Beijing time\) is not kept; the first that is, is/],
       [['--until-hour', '2999010100'], /has not ended yet/],
+      [['--from-hour', '2999010100'], /Hour 2999010100 \(Beijing time\) has not ended yet/],
+      [
+        ['--from-hour', formatBeijingHour(next), '--until-hour', formatBeijingHour(next)],
+        /must be later than --from-hour/,
+      ],
       [['--from-hour', 'x'], /--from-hour: "x" is no hour/],
     ];
     for (const [options, why] of refusals) {

@@ -1,6 +1,6 @@
 /** `tidegate rule backfill`: gives past hours the tags of rules made after them, and returns when they can be downloaded. */
 import { refuseUnusable } from '../catalog/data-catalog.ts';
-import { AppError } from '../errors/app-error.ts';
+import { AppError, ConfigurationError } from '../errors/app-error.ts';
 import { formatBeijingHour } from '../events/hour.ts';
 import type { Command } from './command.ts';
 import { optionalHourOption } from './hour-option.ts';
@@ -16,6 +16,8 @@ export const ruleBackfillCommand: Command = {
   run: async ({ options, print }) => {
     const from = optionalHourOption(options, 'from-hour');
     const until = optionalHourOption(options, 'until-hour');
+    if (from !== undefined && until !== undefined && from >= until)
+      throw new ConfigurationError(['--until-hour: the hour before which to end must be later than --from-hour.']);
     refuseUnusable(options.text('data'));
     const [{ openWorkshop }, { backfillTags }] = await Promise.all([
       import('../system.ts'),

@@ -106,8 +106,9 @@ function rangeOf({ catalog, project, store, clock, retentionDays, from, until }:
   const end = store.sealedUntil;
   const kept = { from: settings.keptFrom(clock.nowMs(), retentionDays), until: end };
   const first = settings.exportedRanges(kept)[0]?.from ?? end;
-  if (until !== undefined && until > end)
-    throw new AppError('hour_open', `Hour ${formatBeijingHour(addHours(until, -1))} (Beijing time) has not ended yet.`);
+  const last = until === undefined ? from : addHours(until, -1);
+  if (last !== undefined && last >= end)
+    throw new AppError('hour_open', `Hour ${formatBeijingHour(last)} (Beijing time) has not ended yet.`);
   if (from !== undefined && from < first) {
     const name = `Hour ${formatBeijingHour(from)} (Beijing time)`;
     throw new AppError('hour_out_of_range', `${name} is not kept; the first that is, is ${formatBeijingHour(first)}.`);
