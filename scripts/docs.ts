@@ -105,12 +105,14 @@ function configurationPage(): string {
 
 # Configuration
 
-Every option can be given on the command line or in the environment. The command line wins over the environment, and the
-environment over the default. There is no configuration file.
+Options are given on the command line. What configures the server can also be given in the environment, where it holds for every command: the
+options with a variable [below](#options). The command line wins over the environment, and the environment over the default. There is no
+configuration file.
 
-* \`--name VALUE\` and \`--name=VALUE\` are the same. A flag such as \`--json\` needs no value; in the environment it is \`true\` or
-  \`false\`.
-* A variable that begins with \`TIDEGATE_\` and names no option stops the program, because a misspelt one would do nothing.
+* \`--name VALUE\` and \`--name=VALUE\` are the same. A flag such as \`--json\` needs no value; any other option needs one that is not
+  empty, but for a list.
+* What a command is to do is said on its line alone: a variable that somebody has forgotten narrows no rule and erases no visitor.
+* A variable that begins with \`TIDEGATE_\` and names none of these options stops the program, because a misspelt one would do nothing.
 * All faults are said at once, and the program ends with 2.
 
 ## Commands
@@ -147,7 +149,8 @@ function argumentsOnlySentence(names: readonly OptionName[]): string {
 function optionRow(name: OptionName): string[] {
   const spec: OptionSpec = OPTION_TABLE[name];
   const standard = spec.default === undefined || spec.default === '' ? '' : `\`${spec.default}\``;
-  return [`\`--${name}\``, `\`${environmentName(name)}\``, valueOf(spec), standard, spec.description];
+  const variable = environmentName(name);
+  return [`\`--${name}\``, variable === undefined ? '' : `\`${variable}\``, valueOf(spec), standard, spec.description];
 }
 
 function valueOf({ type, placeholder, unit }: OptionSpec): string {

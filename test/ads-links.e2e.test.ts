@@ -91,6 +91,15 @@ describe('a hit on a tracking link', () => {
     });
   });
 
+  it('has a variable of any name from the query, the first that is not empty', async (t) => {
+    const server = await startTestServer(t);
+    const variables = ['--variable', 'constructor=own', '--variable', 'toString=own', '--variable', 'city='];
+    const { linkId } = await addLink(server, 'Link', ['--target', TARGET, ...variables]);
+    assertSentOn(await hit(server, `/l/${linkId}?Constructor=&constructor=first&CONSTRUCTOR=second&__proto__=x`));
+    const [click] = (await exportRows(server, HOUR)).ads_track_click;
+    assert.equal(click?.adsVariable, '{"constructor":"first","toString":"own"}');
+  });
+
   it('leads nowhere but to the stored target, whatever the request says', async (t) => {
     const server = await startTestServer(t);
     const { linkId } = await addLink(server, 'Link', ['--target', TARGET, '--variable', 'url=x']);

@@ -25,7 +25,10 @@ describe('the table of guards', () => {
       const { file, name, namedIn = file } = guard.test;
       assert.match(file, /\.test\.ts$/);
       assert.ok(existsSync(join(ROOT, file)), `there is no ${file}`);
-      assert.ok(readFileSync(join(ROOT, namedIn), 'utf8').includes(name), `no test of ${namedIn} is named "${name}"`);
+      const source = readFileSync(join(ROOT, namedIn), 'utf8');
+      assert.ok(source.includes(name), `no test of ${namedIn} is named "${name}"`);
+      const subtest = new RegExp(`\\bt\\.test\\(\\s*['"\`].*${RegExp.escape(name)}`);
+      assert.doesNotMatch(source, subtest, 'a subtest is not found by its own name: name the test that it is part of');
     });
   }
 });

@@ -4,9 +4,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { downloadPackage, ExportClient, getToken } from '../src/client/export-client.ts';
+import type { DataType } from '../src/events/data-types.ts';
 import { addHours, formatBeijingHour, hourStartMs, type Hour } from '../src/events/hour.ts';
+import { readRun } from '../src/store/hour-log/run-reader.ts';
 import { exportRows, type Tables } from './helpers/export-rows.ts';
 import { startRecentServer, type RecentServer } from './helpers/recent-server.ts';
+import { flipByte, hourFiles } from './helpers/run-files.ts';
 import { sendEvents } from './helpers/send-events.ts';
 import { TEST_PROJECT } from './helpers/test-server.ts';
 import { runTidegate, type CommandResult } from './helpers/tidegate-command.ts';
@@ -35,7 +38,7 @@ async function addRule(server: RecentServer, ...options: readonly string[]): Pro
   return (JSON.parse(added.stdout) as { ruleId: string }).ruleId;
 }
 
-type Summary = { readonly tags: number; readonly hours: readonly string[] };
+type Summary = { readonly tags: number; readonly hours: readonly string[]; readonly failed: readonly string[] };
 
 async function backfill(server: RecentServer, ...options: readonly string[]): Promise<Summary> {
   const done = await rule(server, 'backfill', '--json', '--log-level', 'warn', ...options);
@@ -88,7 +91,11 @@ test('a back-fill of tags', async (t) => {
     'tags the exported actions of every hour that is kept, once, and adds nothing that is there',
     async () => {
       const first = formatBeijingHour(hour);
-      assert.deepEqual(await backfill(server), { tags: 4, hours: [first, formatBeijingHour(next)] });
+      assert.deepEqual(await backfill(server), {
+        tags: 4,
+        hours: [first, formatBeijingHour(next)],
+        failed: [],
+      });
       assert.deepEqual(
         tagsOf(await exportRows(server, hour)),
         [`a ${late}`, `e ${early}`, `e ${late}`, `late ${late}`].sort(),
@@ -108,7 +115,7 @@ test('a back-fill of tags', async (t) => {
     for (const link of oldLinks) assert.ok((await downloadPackage(link)).length > 0);
   });
   await t.test('publishes nothing when it is done again', async () => {
-    assert.deepEqual(await backfill(server), { tags: 0, hours: [] });
+    assert.deepEqual(await backfill(server), { tags: 0, hours: [], failed: [] });
     assert.match((await rule(server, 'backfill')).stdout, /There is no tag to add/);
     assert.equal((await ledgerOf(server, hour)).revision, 2);
   });
@@ -117,14 +124,27 @@ test('a back-fill of tags', async (t) => {
     const other = await addRule(server, '--xpath', '*');
     const range = ['--from-hour', formatBeijingHour(next), '--until-hour', formatBeijingHour(addHours(next, 1))];
     assert.equal((await backfill(server, '--rule', one, ...range)).tags, 0);
-    assert.deepEqual(await backfill(server, '--rule', other, ...range), { tags: 1, hours: [formatBeijingHour(next)] });
-    assert.deepEqual(await backfill(server, '--rule', one), { tags: 1, hours: [formatBeijingHour(hour)] });
+    assert.deepEqual(await backfill(server, '--rule', other, ...range), {
+      tags: 1,
+      hours: [formatBeijingHour(next)],
+      failed: [],
+    });
+    assert.deepEqual(await backfill(server, '--rule', one), {
+      tags: 1,
+      hours: [formatBeijingHour(hour)],
+      failed: [],
+    });
   });
   await t.test('refuses hours that are not there, and rules that the project has not', async () => {
     const refusals: readonly [options: readonly string[], why: RegExp][] = [
       [['--rule', '0000000a'], /has no rule 0000000a/],
       [['--from-hour', '2018070100'], /Hour 2018070100 \(Beijing time\) is not kept; the first that is, is/],
       [['--until-hour', '2999010100'], /has not ended yet/],
+      [['--from-hour', '2999010100'], /Hour 2999010100 \(Beijing time\) has not ended yet/],
+      [
+        ['--from-hour', formatBeijingHour(next), '--until-hour', formatBeijingHour(next)],
+        /must be later than --from-hour/,
+      ],
       [['--from-hour', 'x'], /--from-hour: "x" is no hour/],
     ];
     for (const [options, why] of refusals) {
@@ -151,6 +171,50 @@ test('a back-fill tags what was imported', async (t) => {
   assert.deepEqual(tagsOf(await exportRows(server, hour)), [`imported ${ruleId}`]);
   assert.equal((await ledgerOf(server, hour)).revision, 3);
 });
+
+test('a back-fill leaves an hour that is damaged as it is, does the others, and says which is which', async (t) => {
+  const server = await startRecentServer(t);
+  const { hour, clock } = server;
+  const hours = [0, 1, 2, 3].map((later) => addHours(hour, later));
+  for (const one of hours) {
+    clock.set(hourStartMs(one) + 60_000);
+    const page = { t: 'page', u: 'p', s: 's', d: 'shop.example.test', p: '/', tm: TM };
+    await sendEvents(server, PATH, [click(`of ${formatBeijingHour(one)}`), page]);
+    server.endHour(one);
+    await exportRows(server, one);
+  }
+  server.catchUp();
+  const ruleId = await addRule(server, '--xpath', '/a*');
+  const names = hours.map(formatBeijingHour);
+  const ofActions = await damageRun(server, hours[0]!, 'action');
+  const ofPages = await damageRun(server, hours[2]!, 'page');
+
+  const done = await rule(server, 'backfill', '--json', '--log-level', 'silent');
+  assert.deepEqual([done.exitCode, done.stdout.slice(0, 1)], [1, '{'], done.stderr);
+  assert.deepEqual(JSON.parse(done.stdout), { tags: 2, hours: [names[1], names[3]], failed: [names[0], names[2]] });
+  assert.match(
+    done.stderr,
+    new RegExp(`Hours ${names[0]}, ${names[2]} \\(Beijing time\\) could not be read and got no tags`),
+  );
+  for (const [place, one] of hours.entries()) {
+    const isTagged = place % 2 === 1;
+    assert.equal((await ledgerOf(server, one)).revision, isTagged ? 2 : 1, `hour ${names[place]} is FINISHED`);
+    const tags = isTagged ? [`of ${names[place]} ${ruleId}`] : [];
+    assert.deepEqual(tagsOf(await exportRows(server, one)), tags);
+  }
+  await ofActions();
+  await ofPages();
+  assert.deepEqual(await backfill(server), { tags: 2, hours: [names[0], names[2]], failed: [] });
+});
+
+/** Damages the first record of this type in an hour; gives what puts it right again. */
+async function damageRun({ data }: RecentServer, hour: Hour, kind: DataType): Promise<() => Promise<void>> {
+  for (const path of await hourFiles(data, hour, '.run')) {
+    const group = readRun(path).index.groups.find((one) => one.kind === kind && one.part === 'rows');
+    if (group) return flipByte(path, group.offset + group.bytes - 5);
+  }
+  throw new Error(`The hour holds no ${kind}.`);
+}
 
 async function linksOf({ baseUrl, clock }: RecentServer, hour: Hour): Promise<readonly string[]> {
   const { ai, uid, clientId, secret } = TEST_PROJECT;

@@ -7,7 +7,7 @@ import { getToken } from '../src/client/export-client.ts';
 import { addHours, HOUR_MS, hourOf } from '../src/events/hour.ts';
 import { HOUR_START_MS } from './helpers/event-rows.ts';
 import { exportRows, type TableRow, type Tables } from './helpers/export-rows.ts';
-import { send, sendEvents } from './helpers/send-events.ts';
+import { assertRefused, send, sendEvents } from './helpers/send-events.ts';
 import { newDataDirectory, startServerProcess } from './helpers/server-process.ts';
 import { temporaryFolder } from './helpers/temporary-folder.ts';
 import { startTestServer, TEST_PROJECT, type TestServer } from './helpers/test-server.ts';
@@ -177,6 +177,32 @@ test('the tags of an action that is sent again across the end of its hour are no
   assert.deepEqual(tagsOf(first, 'late'), [`buy ${ruleId}`]);
   assert.equal(second.action_tag.length, 1);
   assert.deepEqual(tagsOf(second, 'new'), [`buy ${ruleId}`]);
+});
+
+test('a request whose actions would take a minute to be tried is refused, however its events are written', async (t) => {
+  const server = await startTestServer(t, { maxBodyBytes: 64 * 1024 * 1024 }); // SDKs send as much in 3 MB, compressed
+  const file = join(server.data, '..', 'rules.csv');
+  const rules = Array.from({ length: 99 }, (_, place) => `rule ${place},clck,*${'z'.repeat(20)}${place}*\n`);
+  await writeFile(file, `name,type,xpath\n${rules.join('')}`);
+  const imported = await runTidegate('rule', 'import', '--data', server.data, '--ai', AI, file);
+  assert.equal(imported.exitCode, 0, imported.stderr);
+  const hostile = Array.from({ length: 3_000 }, () => ({ x: 'z'.repeat(5_000) }));
+  const events = Array.from({ length: 30 }, (_, place) =>
+    click(`u${place}`, hostile.slice(place * 100, (place + 1) * 100)),
+  );
+  const post = (elements: readonly object[]) => send(server, { path: PATH, body: JSON.stringify(elements) });
+  for (const odd of [{}, { p: ['/odd'] }]) {
+    const startedMs = performance.now();
+    assertRefused(await post(events.map((event) => ({ ...event, ...odd }))), 413, 'too_large');
+    const tookMs = performance.now() - startedMs;
+    assert.ok(tookMs < 10_000, `it took ${Math.round(tookMs)} ms`);
+  }
+  const usual = Array.from({ length: 500 }, (_, place) =>
+    click(`v${place}`, [{ x: `/html/body/div[${place}]/a`.repeat(4) }]),
+  );
+  assert.equal((await post(usual)).status, 200);
+  const { action, action_tag: tags } = await exportRows(server, HOUR);
+  assert.deepEqual([action.length, tags.length], [500, 0]);
 });
 
 test('a rule is in force in every collector process when the command that made it has returned', async (t) => {

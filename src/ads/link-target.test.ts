@@ -73,6 +73,7 @@ describe('parseLinkTarget', () => {
         'https://a/\ud800',
       ],
       `https://shop.example.com/${'a'.repeat(2_100)}`,
+      `https://shop.example.com/${'苹'.repeat(230)}`,
     ]) {
       assert.throws(
         () => parseLinkTarget(target, APPS),

@@ -50,5 +50,9 @@ export function parseLinkTarget(text: string, appSchemes: readonly string[]): st
   if (isWeb && (!/^https?:\/\/[^/]/i.test(text) || url.hostname === ''))
     refuse('The target of the link names no host.');
   if (url.username !== '' || url.password !== '') refuse('The target of the link holds a user name or a password.');
-  return /^[\x21-\x7e]+$/.test(text) ? text : url.href;
+  if (/^[\x21-\x7e]+$/.test(text)) return text;
+  // A Chinese character is nine when it is escaped, and clients refuse a header of more than some 16,000.
+  if (url.href.length > MAX_LENGTH)
+    refuse(`The target of the link is longer than ${MAX_LENGTH} characters when it is escaped.`);
+  return url.href;
 }

@@ -132,14 +132,15 @@ function readQuery(
   link: TrackingLink,
 ): { readonly device: ClickedDevice; readonly variables: Readonly<Record<string, string>> } {
   const device: Record<string, string> = {};
-  const variables: Record<string, string> = {};
+  const variables = new Map<string, string>(); // an object has a constructor before anybody names one
   const variableOf = new Map(Object.keys(link.variables).map((name) => [name.toLowerCase(), name]));
   for (const [name, value] of new URLSearchParams(query)) {
     const key = name.toLowerCase();
     if (value === '') continue;
     const variable = variableOf.get(key);
-    if (variable !== undefined) variables[variable] ??= cutText(safeText(value), VARIABLE_WIDTH);
-    else if ((DEVICE_PARAMETERS as readonly string[]).includes(key)) device[key] ??= value;
+    if (variable !== undefined) {
+      if (!variables.has(variable)) variables.set(variable, cutText(safeText(value), VARIABLE_WIDTH));
+    } else if ((DEVICE_PARAMETERS as readonly string[]).includes(key)) device[key] ??= value;
   }
-  return { device, variables };
+  return { device, variables: Object.fromEntries(variables) };
 }

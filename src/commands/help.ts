@@ -14,7 +14,7 @@ export function programHelp(commands: readonly Command[], version: string): stri
     'Commands:',
     ...lines,
     '',
-    'tidegate COMMAND --help shows a command’s options. Each can also be given as an environment variable.',
+    'tidegate COMMAND --help shows a command’s options. What configures the server can also be given in the environment.',
   ].join('\n');
 }
 
@@ -47,7 +47,7 @@ function optionHelp(name: OptionName, { required, argumentsOnly }: Command): str
     ...(required?.includes(name) ? ['required'] : []),
     ...(spec.unit ? [spec.unit] : []),
     ...(spec.default && !isArgumentOnly ? [`default ${spec.default}`] : []),
-    isArgumentOnly ? 'command line only' : environmentName(name),
+    (isArgumentOnly ? undefined : environmentName(name)) ?? 'command line only',
   ];
   return [`  --${name}${value}`, `      ${spec.description} [${facts.join('; ')}]`];
 }

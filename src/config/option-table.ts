@@ -1,6 +1,9 @@
 /**
  * Every option of every command, in one table: flags, environment variables (TIDEGATE_*), `--help` and docs/configuration.md are
  * made from it.
+ *
+ * Only what configures the server is read from the environment, where it holds for every command. What a command is to do is said
+ * on its line alone: a forgotten TIDEGATE_VISITOR must erase nobody, and a TIDEGATE_PATH narrow no rule.
  */
 
 /** How an option's text is read. */
@@ -35,16 +38,14 @@ const flag = { kind: 'flag' } as const;
 const onOff = { kind: 'choice', choices: ['on', 'off'] } as const;
 const integer = (min: number, max: number) => ({ kind: 'integer', min, max }) as const;
 
-/** The options by their long name. A command may make one of them required. */
-export const OPTION_TABLE = {
+/** What configures the server. */
+const CONFIGURATION = {
   data: {
     type: text,
     placeholder: 'DIR',
     default: './data',
     description: 'Data directory; `serve`, `project create` and `restore` make it when it is not there.',
   },
-  json: { type: flag, description: 'Print the result as JSON.' },
-
   listen: {
     type: { kind: 'listen' },
     placeholder: 'HOST:PORT',
@@ -149,7 +150,11 @@ export const OPTION_TABLE = {
     default: 'info',
     description: 'Least level that is logged (JSON lines on standard error).',
   },
+} as const satisfies Record<string, OptionSpec>;
 
+/** What a command is to do, and how it says what it did. */
+const COMMAND_OPTIONS = {
+  json: { type: flag, description: 'Print the result as JSON.' },
   export: { type: onOff, description: "Whether the project's hours can be exported." },
   from: {
     type: { kind: 'instant' },
@@ -276,9 +281,12 @@ export const OPTION_TABLE = {
   },
 } as const satisfies Record<string, OptionSpec>;
 
+/** The options by their long name. A command may make one of them required. */
+export const OPTION_TABLE = { ...CONFIGURATION, ...COMMAND_OPTIONS };
+
 export type OptionName = keyof typeof OPTION_TABLE;
 
-/** The environment variable of an option, such as TIDEGATE_PUBLIC_URL. */
-export function environmentName(option: OptionName): string {
-  return `TIDEGATE_${option.toUpperCase().replaceAll('-', '_')}`;
+/** The environment variable of an option, such as TIDEGATE_PUBLIC_URL; none for an option of the command line alone. */
+export function environmentName(option: OptionName): string | undefined {
+  return option in CONFIGURATION ? `TIDEGATE_${option.toUpperCase().replaceAll('-', '_')}` : undefined;
 }

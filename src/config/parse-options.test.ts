@@ -32,3 +32,21 @@ test('an option of the command line alone is taken neither from the environment 
   assert.deepEqual(given.optionalList('trusted-proxies'), []);
   assert.equal(given.flag('at-once'), true);
 });
+
+test('what a command is to do is said on its line alone, and a variable that would say it is a fault', () => {
+  const command = { options: ['visitor', 'xpath', 'json', 'data'], required: [], takesPositionals: false } as const;
+  const { values } = parseOptions([], { TIDEGATE_DATA: '/srv/tidegate', PATH: '/bin' }, command);
+  assert.deepEqual([values.text('data'), values.optionalText('xpath')], ['/srv/tidegate', undefined]);
+  for (const name of ['TIDEGATE_VISITOR', 'TIDEGATE_XPATH', 'TIDEGATE_JSON', 'TIDEGATE_DATE'])
+    assert.throws(
+      () => parseOptions([], { [name]: 'x' }, command),
+      (error) => error instanceof ConfigurationError && error.faults.length === 1 && error.faults[0]!.includes(name),
+    );
+});
+
+test('an option without a text is a fault, and not as if it were not there', () => {
+  const command = { options: ['xpath', 'index', 'clear', 'json'], required: [], takesPositionals: false } as const;
+  for (const args of [['--xpath', ''], ['--xpath='], ['--index='], ['--xpath']])
+    assert.throws(() => parseOptions(args, {}, command), /needs a value/, args.join(' '));
+  assert.deepEqual(parseOptions(['--clear='], {}, command).values.list('clear'), []);
+});

@@ -2,7 +2,8 @@
  * Reads a command's options from its arguments and the environment, and says all faults at once.
  *
  * An argument wins over the environment, the environment over the default. A list that is given twice is one list. A variable
- * with our prefix that names no option is a fault: a misspelt one would otherwise do nothing, silently.
+ * with our prefix that names no option of the server is a fault: a misspelt one would otherwise do nothing, silently. An argument
+ * without a text is a fault too, where it would otherwise be as if it had not been given: `--xpath "$X"` makes no rule for all.
  */
 import { parseArgs } from 'node:util';
 import { ConfigurationError } from '../errors/app-error.ts';
@@ -78,7 +79,11 @@ export function parseOptions(
   for (const name of command.options) {
     const spec: OptionSpec = OPTION_TABLE[name];
     const isArgumentOnly = command.argumentsOnly?.includes(name) ?? false;
-    const text = given.get(name) ?? (isArgumentOnly ? undefined : (environment[environmentName(name)] ?? spec.default));
+    const text = given.get(name) ?? (isArgumentOnly ? undefined : (readVariable(name, environment) ?? spec.default));
+    if (given.get(name) === '' && !isMany(name)) {
+      faults.push(`--${name} needs a value.`);
+      continue;
+    }
     if (text === undefined || (text === '' && !isMany(name))) {
       if (command.required.includes(name)) faults.push(`--${name} ${spec.placeholder ?? ''} is missing.`);
       continue;
@@ -89,6 +94,11 @@ export function parseOptions(
   }
   if (faults.length > 0) throw new ConfigurationError(faults);
   return { values: new OptionValues(values), positionals };
+}
+
+function readVariable(name: OptionName, environment: NodeJS.ProcessEnv): string | undefined {
+  const variable = environmentName(name);
+  return variable === undefined ? undefined : environment[variable];
 }
 
 function readArguments(
@@ -200,5 +210,5 @@ function unknownVariables(environment: NodeJS.ProcessEnv): string[] {
   const known = new Set((Object.keys(OPTION_TABLE) as OptionName[]).map(environmentName));
   return Object.keys(environment)
     .filter((name) => name.startsWith('TIDEGATE_') && !known.has(name))
-    .map((name) => `The environment variable ${name} names no option; see --help.`);
+    .map((name) => `The environment variable ${name} names no option that is read from there; see --help.`);
 }

@@ -45,13 +45,17 @@ export const ERROR_CATALOGUE = {
   // What an operator asked for
   rule_limit: { status: 409, advice: 'Remove rules, or give them more conditions; docs/rules.md has the limits.' },
   project_exists: { status: 409, advice: 'Choose another ai or uid, or use the project that has it.' },
-  hour_open: { status: 409, advice: 'Import only into hours that have ended.' },
+  hour_open: { status: 409, advice: 'Only hours that have ended can be filled.' },
   hour_holds_rows: {
     status: 409,
     advice: 'Import only into hours without rows; this hour already has a manifest with rows.',
   },
-  hour_out_of_range: { status: 409, advice: 'Import hours after exportEnabledAt and within retention.' },
+  hour_out_of_range: { status: 409, advice: 'Take hours after exportEnabledAt and within retention.' },
   hour_failed: { status: 409, advice: 'Mend what the message names, then run `tidegate export retry`.' },
+  backfill_incomplete: {
+    status: 500,
+    advice: 'Mend what the message names, and run the command again; hours that are done are left alone.',
+  },
   retry_refused: { status: 409, advice: 'Retry an hour that is in ERROR; for any other there is nothing to do.' },
   folder_not_empty: { status: 409, advice: 'Name a folder that is empty or not there yet.' },
   backup_failed: { status: 500, advice: 'Mend what the message names, and begin again; nothing is left of this try.' },

@@ -5,7 +5,7 @@
  * (page domains, user agents). One bad element never harms its neighbours. Received events are counted first and by themselves,
  * so that the ledger's two sides come from different code.
  */
-import { NO_RULES, type RuleSet } from '../rules/rule-set.ts';
+import { NO_RULES, type MatchCost, type RuleSet } from '../rules/rule-set.ts';
 import { buildTagRow, WireActionFields, type TaggedAction } from './action-tags.ts';
 import { dataTypeOf, ledgerLineOf, type LedgerLine } from './event-types.ts';
 import { ROW_FLAGS, type EventBatch, type EventRow, type Receipt } from './event-row.ts';
@@ -92,6 +92,8 @@ export type Run = {
   readonly made: Map<LedgerLine, number>;
   /** Equal events so far. */
   readonly occurrences: Occurrences;
+  /** What trying rules has cost so far. */
+  readonly matchCost: MatchCost;
   /** Characters of the lines so far. */
   lineUnits: number;
 };
@@ -124,6 +126,7 @@ export function beginRun(request: Run['request'], mapper: Mapper): Run {
     ignored: new Map(),
     made: new Map(),
     occurrences: new Occurrences(),
+    matchCost: { units: 0 },
     lineUnits: 0,
   };
 }
@@ -254,7 +257,7 @@ function addRows(run: Run, event: WireObject, dataType: DataType, link?: LinkFac
     if (fields && context.actionRequestId !== null) {
       const { actionRequestId: id } = context;
       const action = { rowId, actionRequestId: id, visitor: visitorKey, timeMs: rowTimeMs };
-      addTags(run, rules.match(fields.of(element)), action);
+      addTags(run, rules.match(fields.of(element), run.matchCost), action);
     }
   });
 }

@@ -266,7 +266,8 @@ describe('PlainEvents', () => {
           tape,
         );
         assert.ok(isOnTape);
-        plain.begin({ ai: 'ai', isWeb: true, fields: WEB_FIELDS, occurrences: new Occurrences(), rules: NO_RULES });
+        const shared = { occurrences: new Occurrences(), matchCost: { units: 0 }, rules: NO_RULES };
+        plain.begin({ ai: 'ai', isWeb: true, fields: WEB_FIELDS, ...shared });
         for (let place = 0; place < tape.elements.count; place += 1) plain.rememberDomain(place);
         for (let place = 0; place < tape.elements.count; place += 1) {
           const dataType = PLAIN_TYPE_OF.get(plain.typeOf(place) ?? '');

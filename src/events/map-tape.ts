@@ -95,6 +95,7 @@ export class TapeMapper {
       ai: request.ai,
       isWeb: run.isWeb,
       occurrences: run.occurrences,
+      matchCost: run.matchCost,
       fields: this.#fieldsOf(run),
       rules: this.#mapper.rulesOf(request.ai),
     });

@@ -9,7 +9,7 @@
  * Called for every event, so: no strings, no objects, no calls into C++ but the hash.
  */
 import { hash } from 'node:crypto';
-import { NO_RULES, type RuleSet } from '../rules/rule-set.ts';
+import { NO_RULES, type MatchCost, type RuleSet } from '../rules/rule-set.ts';
 import { buildTagRow } from './action-tags.ts';
 import { MAX_ACTION_ELEMENTS } from './check-event.ts';
 import { MAX_ROWS, tooManyTags } from './map-events.ts';
@@ -60,6 +60,8 @@ export type PlainRequest = {
   readonly fields: Readonly<Partial<Record<Fallback, Literal | undefined>>>;
   /** Equal events so far. Shared with the slow way. */
   readonly occurrences: Occurrences;
+  /** What trying rules has cost so far. Shared with the slow way. */
+  readonly matchCost: MatchCost;
   /** The project's tagging rules. */
   readonly rules: RuleSet;
 };
@@ -125,7 +127,14 @@ export class PlainEvents {
     this.#writer = writer;
     this.#pageDomains = pageDomains;
     this.#tape = tape;
-    this.#request = { ai: '', isWeb: false, fields: {}, occurrences: new Occurrences(), rules: NO_RULES };
+    this.#request = {
+      ai: '',
+      isWeb: false,
+      fields: {},
+      occurrences: new Occurrences(),
+      matchCost: { units: 0 },
+      rules: NO_RULES,
+    };
     this.#fields = new TapeActionFields(tape);
   }
 
@@ -252,8 +261,9 @@ export class PlainEvents {
       v: at(element[ELEMENT_VALUE]!, innerFirst),
       h: at(element[ELEMENT_HREF]!, innerFirst),
     };
-    const { rules, isWeb } = this.#request;
-    const ruleIds = rules.match(place === 0 ? this.#fields.ofEvent(type, places) : this.#fields.ofElement(places));
+    const { rules, isWeb, matchCost } = this.#request;
+    const fields = place === 0 ? this.#fields.ofEvent(type, places) : this.#fields.ofElement(places);
+    const ruleIds = rules.match(fields, matchCost);
     if (ruleIds.length === 0) return;
     this.tags += ruleIds.length;
     if (this.tags > MAX_ROWS) throw tooManyTags();

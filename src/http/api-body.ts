@@ -41,12 +41,17 @@ export function compileBody(schema: TObject): BodyParser {
   const validator = Compile(schema);
   return (body) => {
     const value = parseJson(body);
-    const [fault] = validator.Check(value) ? [] : validator.Errors(value);
+    const faults = validator.Check(value) ? [] : validator.Errors(value);
+    const [fault] = faults;
     if (!fault) return value;
     const place = fault.instancePath === '' ? 'The body' : `The member ${fault.instancePath.slice(1, 80)} of the body`;
     // What a member that the schema does not know is refused with, before anything else is said of it.
     if (fault.keyword === 'boolean') throw badRequest(`${place} is not known here.`);
-    throw badRequest(`${place} ${fault.message}.`);
+    // One of several words: there is a fault for each of them, and none says what the others are.
+    const words = faults.flatMap(({ keyword, instancePath, params }) =>
+      keyword === 'const' && instancePath === fault.instancePath ? [String(params.allowedValue)] : [],
+    );
+    throw badRequest(`${place} ${words.length > 0 ? `must be one of ${words.join(', ')}` : fault.message}.`);
   };
 }
 

@@ -82,7 +82,11 @@ describe('/api/v1/projects/{ai}/rules', () => {
         'rule_invalid',
         /more than 10 \*, and would be slow/,
       ],
-      [{ name: 'a', type: 'imp' }, 'bad_request', /The member type of the body/],
+      [
+        { name: 'a', type: 'imp' },
+        'bad_request',
+        /The member type of the body must be one of page, clck, chng, sbmt\./,
+      ],
       [{ name: 'a', type: 'clck', index: '1' }, 'bad_request', /The member index of the body must be integer/],
       [{ name: 'a', type: 'clck', regex: '(a+)+' }, 'bad_request', /The member regex of the body is not known here/],
     ];

@@ -150,7 +150,10 @@ type ExportHoursOptions = Pick<ImportOptions, 'project' | 'catalog' | 'runner' |
   readonly onProgress: (progress: Extract<ImportProgress, { readonly step: 'exporting' }>) => void;
 };
 
-/** Exports the hours again and waits until each is finished, by this process or by a server beside it. */
+/**
+ * Exports the hours again and waits until each has ended, by this process or by a server beside it.
+ * @throws AppError hour_failed when some are in ERROR then; the others are FINISHED
+ */
 export async function exportHours(
   { project, catalog, runner, clock, onProgress }: ExportHoursOptions,
   hours: readonly Hour[],
@@ -162,18 +165,16 @@ export async function exportHours(
   const running = runner.runDue({ ai: project.ai, hours });
   for (;;) {
     const tasks = (await catalog.tasks.list(project.ai, range)).filter((task) => wanted.has(task.hour));
-    const failed = tasks.find((task) => task.status === 'failed');
+    const failed = tasks.filter((task) => task.status === 'failed');
     const finished = tasks.filter((task) => task.status === 'finished').length;
     onProgress({ step: 'exporting', hours: hours.length, finished });
-    if (failed) {
-      throw new AppError(
-        'internal',
-        `What was added counts, but hour ${formatBeijingHour(failed.hour)} could not be exported: ${failed.error ?? ''}`,
-      );
+    if (failed.length + finished === tasks.length) {
+      await running;
+      if (failed.length === 0) return;
+      const which = failed.map(({ hour, error }) => `hour ${formatBeijingHour(hour)} (Beijing time): ${error ?? ''}`);
+      throw new AppError('hour_failed', `What was added counts, but could not be exported in ${which.join(' ')}`);
     }
-    if (finished === hours.length) break;
     await waitFor(50);
     await runner.runDue({ ai: project.ai, hours });
   }
-  await running;
 }

@@ -7,7 +7,7 @@ import { FakeClock } from '../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import { TEST_PROJECT } from '../../test/helpers/test-server.ts';
 import { openDataCatalog } from '../catalog/data-catalog.ts';
-import { hourEndMs, HOUR_MS, hourOf } from '../events/hour.ts';
+import { hourEndMs, HOUR_MS, hourOf, type Hour } from '../events/hour.ts';
 import { mapEvents } from '../events/map-events.ts';
 import { PageDomains } from '../events/page-domains.ts';
 import { UserAgents } from '../events/user-agent.ts';
@@ -21,7 +21,7 @@ import { commitImport, makeImportFolder } from '../store/hour-log/import-writer.
 import { importFolder } from '../store/hour-log/layout.ts';
 import { storeJobsInPlace } from '../store/hour-log/store-jobs.ts';
 import { backfillTags } from './backfill-tags.ts';
-import { tagHour, tagJobsInPlace, type TaggedHour } from './tag-hour.ts';
+import { tagHour, tagJobsInPlace, type TaggedHour, type TagJobs } from './tag-hour.ts';
 
 const { ai } = TEST_PROJECT;
 const HOUR = hourOf(HOUR_START_MS);
@@ -120,26 +120,55 @@ describe('tagHour', () => {
   });
 });
 
+/** What a back-fill of an hour with one click is given, and a rule that the click fits. */
+async function openBackfill(t: TestContext) {
+  const { data, storeRoot, clock, store, reader } = await openHour(t, [clickOf('u', [{ x: '/a' }])]);
+  const catalog = await openDataCatalog(data, clock);
+  t.after(() => catalog.close());
+  const project = { ...TEST_PROJECT, exportEnabledAtMs: HOUR_START_MS - HOUR_MS };
+  await catalog.projects.create(project);
+  const { ruleId: _ruleId, ...draft } = rule('', { xpath: '/a' });
+  await catalog.rules.create(ai, draft);
+  const options = {
+    project,
+    catalog,
+    store,
+    reader,
+    clock,
+    storeRoot,
+    retentionDays: 15,
+    onProgress: () => undefined,
+    runner: {} as unknown as TaskRunner, // nothing that breaks off is exported
+  };
+  return { options, storeRoot, reader, catalog, clock };
+}
+
 describe('backfillTags', () => {
-  it('leaves nothing behind when it breaks off before it is committed', async (t) => {
-    const { data, storeRoot, clock, store, reader } = await openHour(t, [clickOf('u', [{ x: '/a' }])]);
-    const catalog = await openDataCatalog(data, clock);
-    t.after(() => catalog.close());
-    const project = { ...TEST_PROJECT, exportEnabledAtMs: HOUR_START_MS - HOUR_MS };
-    await catalog.projects.create(project);
-    const { ruleId: _ruleId, ...draft } = rule('', { xpath: '/a' });
-    await catalog.rules.create(ai, draft);
-    const options = {
-      project,
-      catalog,
-      store,
-      reader,
-      clock,
-      storeRoot,
-      retentionDays: 15,
-      onProgress: () => undefined,
-      runner: {} as unknown as TaskRunner, // nothing that breaks off is exported
+  it('looks at the hours that the project keeps and can export', async (t) => {
+    const { options, catalog, clock } = await openBackfill(t);
+    const asked: Hour[] = [];
+    const jobs: TagJobs = {
+      tagHour: ({ hour }) => {
+        asked.push(hour);
+        return Promise.resolve({ runs: [], tags: 0 });
+      },
     };
+    const hoursAsked = async (): Promise<readonly Hour[]> => {
+      await backfillTags({ ...options, retentionDays: 1, jobs });
+      return asked.splice(0);
+    };
+    const change = { fromHour: HOUR, nowMs: clock.nowMs(), by: 'test' };
+    assert.deepEqual(await hoursAsked(), [HOUR]);
+    clock.set(HOUR_START_MS + 72 * HOUR_MS);
+    assert.deepEqual(await hoursAsked(), [], 'the hour is past retention');
+    await catalog.settings.change(ai, { ...change, values: { retentionDays: 30 } });
+    assert.deepEqual(await hoursAsked(), [HOUR], 'the project keeps it longer');
+    await catalog.settings.change(ai, { ...change, values: { export: false } });
+    assert.deepEqual(await hoursAsked(), [], 'export is not enabled for it');
+  });
+
+  it('leaves nothing behind when it breaks off before it is committed', async (t) => {
+    const { options, storeRoot, reader } = await openBackfill(t);
     const broken = {
       tagHour: (job: Parameters<typeof tagHour>[0]) => {
         tagHour(job);

@@ -3,11 +3,12 @@
  *
  * Steps: the actions are walked as an export walks them, so that only those that are exported get tags → the tags that rules find
  * are sorted in chunks, each written as a run of its own → the chunks are merged beside the tags that the hour has, and what the
- * hour has not is written into the runs that are to count. The chunks are deleted.
+ * hour has not is written into the runs that are to count. The chunks are deleted → what else the hour holds of the project is read:
+ * an hour that could not be exported again with its tags is to stay as it was published.
  *
  * Memory: one chunk, then a block of each run. Disk: the tags twice. Nothing counts before the back-fill is committed.
  */
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { tagLineTail, tagRowId } from '../events/action-tags.ts';
 import { ROW_FLAGS } from '../events/event-row.ts';
@@ -19,7 +20,7 @@ import { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
 import { RUN_SUFFIX } from '../store/hour-log/layout.ts';
 import { mergeCursors } from '../store/hour-log/merge.ts';
 import { encodeExtras } from '../store/hour-log/record-codec.ts';
-import { openCursors, readRun, type RunCursor } from '../store/hour-log/run-reader.ts';
+import { openCursors, readRun, readThrough, type RunCursor } from '../store/hour-log/run-reader.ts';
 import { RunWriter, type RunRecord } from '../store/hour-log/run-writer.ts';
 import { TailKeys } from '../store/hour-log/tail-keys.ts';
 import { StoredAction } from './stored-action.ts';
@@ -49,8 +50,33 @@ const CHUNK_BYTES = 32 * 1024 * 1024;
 /** An empty visitor and an empty session, each with its NUL: a tag's row has neither column. */
 const KEY_HEAD = Buffer.alloc(2);
 
-/** Writes the tags that an hour lacks. @throws AppError store_corrupt, or the disk's own error; then the folder is to be deleted */
+/** Writes the tags that an hour lacks. @throws AppError store_corrupt, or the disk's own error; then nothing of them is left */
 export function tagHour(job: TagHourJob): TaggedHour {
+  try {
+    const tagged = writeTags(job);
+    if (tagged.tags > 0) readAll(job);
+    return tagged;
+  } catch (error) {
+    for (const name of readdirSync(job.folder))
+      if (name.startsWith(`${formatUtcHour(job.hour)}-`)) rmSync(join(job.folder, name), { force: true });
+    throw error;
+  }
+}
+
+/** Reads every record that the hour has of the project. @throws AppError store_corrupt, format_too_new */
+function readAll({ storeRoot, ai, hour }: TagHourJob): void {
+  const reader = new HourLogReader(storeRoot);
+  for (const { kind } of reader.counts(hour, ai).kinds) {
+    const cursors = reader.sortedCursors(hour, ai, kind);
+    try {
+      for (const cursor of cursors) readThrough(cursor);
+    } finally {
+      for (const cursor of cursors) cursor.close();
+    }
+  }
+}
+
+function writeTags(job: TagHourJob): TaggedHour {
   const reader = new HourLogReader(job.storeRoot);
   const chunks = writeChunks(job, reader);
   if (chunks.length === 0) return { runs: [], tags: 0 };

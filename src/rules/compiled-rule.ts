@@ -18,6 +18,8 @@ export type CompiledRule = {
   readonly keys: readonly Key[];
   /** What comparing it costs, see rule-set.ts. */
   readonly cost: number;
+  /** The texts that may have to be read to their end. */
+  readonly searches: readonly TextConditionName[];
   readonly fits: (fields: ActionFields) => boolean;
 };
 
@@ -30,7 +32,7 @@ type Test = (fields: ActionFields) => boolean;
 export function compileRule(rule: Rule, order: number): CompiledRule {
   const keys: Key[] = [];
   const tests: Test[] = [];
-  let cost = COMPARE_COST;
+  const searches: TextConditionName[] = [];
   for (const condition of CONDITION_NAMES) {
     const value = rule[condition];
     if (value === null) continue;
@@ -38,20 +40,21 @@ export function compileRule(rule: Rule, order: number): CompiledRule {
       const parts = [...queryPartsOf(String(value))];
       keys.push(...parts.map((text): Key => ({ by: 'part', condition, text })));
       tests.push(partsTest(parts));
-      cost = SEARCH_COST;
+      searches.push(condition);
     } else if (typeof value === 'string' && PATTERN_CONDITIONS.includes(condition) && value.includes(STAR)) {
       const pattern = new StarPattern(value);
       for (const by of ['prefix', 'suffix'] as const) {
         if (pattern[by] !== '') keys.push({ by, condition: condition as 'path', text: pattern[by] });
       }
-      if (pattern.searches) cost = SEARCH_COST;
+      if (pattern.searches) searches.push(condition as TextConditionName);
       tests.push(patternTest(pattern, condition as TextConditionName));
     } else {
       keys.push({ by: 'value', condition, text: value });
       tests.push((fields) => fields[condition]() === value);
     }
   }
-  return { ruleId: rule.ruleId, order, keys, cost, fits: allOf(tests) };
+  const cost = searches.length > 0 ? SEARCH_COST : COMPARE_COST;
+  return { ruleId: rule.ruleId, order, keys, cost, searches, fits: allOf(tests) };
 }
 
 function patternTest(pattern: StarPattern, condition: TextConditionName): Test {

@@ -15,6 +15,16 @@ import { buildRuleTree, greatestCost, RuleFinder, type RuleTree } from './rule-t
 export const MAX_TAGS_PER_ACTION = 100;
 
 /**
+ * Characters that the rules may have to read for all actions of one request. Without it 3 MB of a coding, which are 12,000 elements with
+ * xpaths as long as they are looked at, keep a collector busy for a minute and a half where a project has a hundred rules of `*text*`. A
+ * request of SDKs has some hundred elements of some hundred characters, and stays below a tenth of it.
+ */
+export const MAX_MATCHED_UNITS = 200_000_000;
+
+/** What matching has cost a request so far, in characters. */
+export type MatchCost = { units: number };
+
+/**
  * What trying one action may cost at most: 1 for a rule that is compared, 10 for one whose pattern is searched for. Ten thousand
  * rules of `*a*`, tried one after the other on every action, would stop a collector.
  */
@@ -25,8 +35,11 @@ export interface RuleSet {
   readonly isEmpty: boolean;
   /** What the rules may ask of an action. */
   readonly needs: ReadonlySet<ConditionName>;
-  /** Gives the ids of the rules that an action fits, each once; the same empty list whenever there is none. */
-  match(fields: ActionFields): readonly string[];
+  /**
+   * Gives the ids of the rules that an action fits, each once; the same empty list whenever there is none. Adds to the cost of the request.
+   * @throws AppError too_large when that is beyond MAX_MATCHED_UNITS
+   */
+  match(fields: ActionFields, cost?: MatchCost): readonly string[];
 }
 
 const NONE: readonly string[] = [];
@@ -39,7 +52,7 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
   const trees = treesOf(rules);
   if (trees.size === 0) return NO_RULES;
   const needs = new Set(CONDITION_NAMES.filter((condition) => rules.some(isAskedFor(condition))));
-  return { isEmpty: false, needs, match: (fields) => matchIn(trees.get(fields.type), fields) };
+  return { isEmpty: false, needs, match: (fields, cost) => matchIn(trees.get(fields.type), fields, cost) };
 }
 
 /** @throws AppError rule_limit when the rules together would make the matching of an action slow */
@@ -72,8 +85,18 @@ function treesOf(rules: readonly Rule[]): ReadonlyMap<string, RuleTree> {
 
 const finder = new RuleFinder();
 
-function matchIn(tree: RuleTree | undefined, fields: ActionFields): readonly string[] {
-  const found = tree && finder.find(tree, fields);
+function matchIn(tree: RuleTree | undefined, fields: ActionFields, cost: MatchCost | undefined): readonly string[] {
+  if (!tree) return NONE;
+  finder.units = cost?.units ?? 0;
+  const found = finder.find(tree, fields);
+  if (cost) {
+    cost.units = finder.units;
+    if (cost.units > MAX_MATCHED_UNITS)
+      throw new AppError(
+        'too_large',
+        'It would take too long to try the rules of the project on the actions of the request.',
+      );
+  }
   if (!found) return NONE;
   if (found.length > MAX_TAGS_PER_ACTION) {
     found.sort((a, b) => a.order - b.order);

@@ -52,8 +52,13 @@ export function buildRuleTree(rules: readonly CompiledRule[], asked: ReadonlySet
   return { questions: [...ofQuestion.values()].map((answers) => buildQuestion(answers, asked)), rules: alone };
 }
 
+/** What comparing a rule counts as, in characters. */
+const COMPARED_UNITS = 16;
+
 /** Finds the rules of a tree that an action fits. One is kept and used for all actions, so that an action costs no objects. */
 export class RuleFinder implements PrefixVisitor<RuleTree> {
+  /** Characters that the rules tried so far may have had to read. */
+  units = 0;
   #fields: ActionFields | undefined;
   #found: CompiledRule[] | undefined;
 
@@ -68,7 +73,11 @@ export class RuleFinder implements PrefixVisitor<RuleTree> {
 
   visit({ rules, questions }: RuleTree): void {
     const fields = this.#fields!;
-    for (const rule of rules) if (rule.fits(fields)) (this.#found ??= []).push(rule);
+    for (const rule of rules) {
+      this.units += COMPARED_UNITS;
+      for (const condition of rule.searches) this.units += fields[condition]()?.length ?? 0;
+      if (rule.fits(fields)) (this.#found ??= []).push(rule);
+    }
     for (const question of questions) {
       if (question.by === 'value') {
         const value = fields[question.condition]();

@@ -11,6 +11,13 @@ describe('parseRule', () => {
     assert.deepEqual(parseRule({ ...good, ...conditions, index: '02' }), { ...good, ...conditions, index: 2 });
   });
 
+  it('counts characters, whatever they take in memory', () => {
+    const widest = { name: '𠮷'.repeat(100), domain: '🍎'.repeat(100), value: '🍎'.repeat(1_024) };
+    assert.deepEqual(parseRule({ ...good, ...widest }).name, widest.name);
+    for (const [condition, text] of Object.entries(widest))
+      assert.throws(() => parseRule({ ...good, [condition]: `${text}🍎` }), /is longer than/, condition);
+  });
+
   const refused: readonly [input: RuleInput, why: RegExp][] = [
     [{ type: 'clck' }, /its name is missing/],
     [{ ...good, name: ' ' }, /its name is missing/],

@@ -40,7 +40,7 @@ export type Rule = RuleDraft & {
 
 export const RULE_ID = /^[0-9a-f]{8}$/;
 
-/** What one project may have, so that no project's rules slow its neighbours down. Lengths are in UTF-16 code units. */
+/** What one project may have, so that no project's rules slow its neighbours down. Lengths are in code points. */
 export const RULE_LIMITS = {
   rules: 10_000,
   nameLength: 100,
@@ -99,7 +99,7 @@ export function describeRule({ ruleId, name, type, ...conditions }: Rule): Reado
 
 function parseName(value: unknown, faults: string[]): string {
   if (typeof value !== 'string' || value.trim() === '') faults.push('its name is missing');
-  else if (value.length > RULE_LIMITS.nameLength)
+  else if (isLonger(value, RULE_LIMITS.nameLength))
     faults.push(`its name is longer than ${RULE_LIMITS.nameLength} characters`);
   else if (CONTROL.test(value) || !value.isWellFormed())
     faults.push('its name holds a tab, a line break or another control character, which rules.csv has no place for');
@@ -112,7 +112,7 @@ function parseText(value: unknown, condition: TextConditionName, faults: string[
   const limit = condition === 'domain' ? RULE_LIMITS.domainLength : RULE_LIMITS.textLength;
   if (typeof value !== 'string') faults.push(`its ${condition} is no text`);
   else if (value === '') faults.push(`its ${condition} is empty; leave it out to take any`);
-  else if (value.length > limit) faults.push(`its ${condition} is longer than ${limit} characters`);
+  else if (isLonger(value, limit)) faults.push(`its ${condition} is longer than ${limit} characters`);
   else if (value.includes('\0') || !value.isWellFormed()) faults.push(`its ${condition} holds what no text can hold`);
   else if (PATTERN_CONDITIONS.includes(condition) && value.split(STAR).length - 1 > RULE_LIMITS.stars)
     faults.push(`its ${condition} has more than ${RULE_LIMITS.stars} *, and would be slow to look for`);
@@ -120,6 +120,10 @@ function parseText(value: unknown, condition: TextConditionName, faults: string[
     faults.push(`its query has not 1 to ${RULE_LIMITS.queryParts} parts between its &`);
   else return value;
   return null;
+}
+
+function isLonger(text: string, limit: number): boolean {
+  return text.length > limit && (text.length > 2 * limit || Array.from(text).length > limit);
 }
 
 function isCount(count: number, most: number): boolean {

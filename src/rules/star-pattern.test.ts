@@ -51,6 +51,20 @@ describe('StarPattern', () => {
     );
   });
 
+  it('finds pieces of any length, also where their beginning stands many times before', () => {
+    const letters = fc.array(fc.constantFrom('a', 'a', 'a', 'b'), { maxLength: 200 }).map((units) => units.join(''));
+    const place = fc.nat(199);
+    fc.assert(
+      fc.property(letters, place, place, letters, (text, a, b, other) => {
+        const [first, second] = [text.slice(a, a + 40) || 'a', b % 3 === 0 ? other : text.slice(b, b + 90)];
+        const end = text.indexOf(first) + first.length;
+        const fits = end >= first.length && text.includes(second, end);
+        assert.equal(new StarPattern(`*${first}*${second}*`).matches(text), fits);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
   it('takes twice as long for a text twice as long, whatever the pattern', () => {
     const piece = `${'a'.repeat(500)}b`;
     const pattern = new StarPattern(`*${piece}*${piece}*`);
