@@ -110,6 +110,7 @@ export class PackageWriter<Table extends PackagedTable = PackagedTable> {
       if (this.#file !== undefined) await this.#finishFile(this.#file);
     });
     this.#isClosed = true;
+    this.#giveBackBlocks();
     return this.#finished;
   }
 
@@ -119,6 +120,13 @@ export class PackageWriter<Table extends PackagedTable = PackagedTable> {
     const file = this.#file;
     this.#file = undefined;
     await file?.abort();
+    this.#giveBackBlocks();
+  }
+
+  /** At once, and not when somebody collects garbage: an hour may have hundreds of small packages. */
+  #giveBackBlocks(): void {
+    for (const block of [this.#block, ...this.#otherBlocks.splice(0)]) if (block.length > 0) block.buffer.transfer(0);
+    this.#block = Buffer.alloc(0);
   }
 
   /** Moves at least one step on with the rows from `row`; returns how many rows were taken, which may be none. */
