@@ -19,7 +19,7 @@ import { releaseSortMemory, sortSegment as sort } from './store/hour-log/sort-se
 // Whoever wants zlib wants no library of the system's.
 if ((workerData as { readonly gzip: GzipCodecChoice }).gzip !== 'zlib') {
   const isaL = await loadIsaL();
-  if (isaL.status === 'loaded') useCrc32((bytes, crc) => isaL.library.crc32(bytes, crc));
+  if (isaL.status === 'loaded' && isaL.library.crc32) useCrc32(isaL.library.crc32);
 }
 
 const exportJobs = new ExportJobsInPlace();

@@ -17,11 +17,14 @@ import { distinctRows } from './distinct-rows.ts';
 import { buildLedger, checkLedger, countRejected, type DataTypeCount } from './ledger.ts';
 import type { GzipCodec } from './gzip/gzip-codec.ts';
 import { PackageWriter } from './package-writer.ts';
+import type { HashOpener } from './stream-hash.ts';
 
 export type ExportHourOptions = {
   readonly reader: HourReader;
   readonly store: PackageCreator;
   readonly codec: GzipCodec;
+  /** Begins the SHA-256 of a package's CSV. Default: in this thread. */
+  readonly openHash?: HashOpener;
   readonly ai: string;
   readonly hour: Hour;
   readonly revision: number;
@@ -59,9 +62,11 @@ export async function exportHour(options: ExportHourOptions): Promise<ExportedHo
 }
 
 async function exportDataType(
-  { reader, store, codec, ai, hour, revision, maxPackageBytes, extendedColumns = false, lineBreaks }: ExportHourOptions,
+  options: ExportHourOptions,
   dataType: DataType,
 ): Promise<{ readonly packages: readonly PackageEntry[]; readonly count: DataTypeCount }> {
+  const { reader, store, codec, openHash, ai, hour, revision, maxPackageBytes, lineBreaks } = options;
+  const extendedColumns = options.extendedColumns ?? false;
   let rows = 0;
   let events = 0;
   let exported = 0;
@@ -75,7 +80,17 @@ async function exportDataType(
       yield batch;
     }
   }
-  const writer = new PackageWriter({ codec, store, ai, dataType, hour, revision, maxPackageBytes, extendedColumns });
+  const writer = new PackageWriter({
+    codec,
+    openHash,
+    store,
+    ai,
+    dataType,
+    hour,
+    revision,
+    maxPackageBytes,
+    extendedColumns,
+  });
   const batches = lineBreaks === 'blank' ? blankLineBreaks(counted()) : counted();
   try {
     // Of a page sent again the last counts: it has the login user that the first did not know yet.

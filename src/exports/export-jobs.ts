@@ -9,6 +9,7 @@ import { exportHour, type ExportedHour } from './export-hour.ts';
 import type { GzipCodec } from './gzip/gzip-codec.ts';
 import { openGzipCodec, type GzipCodecChoice } from './gzip/open-gzip-codec.ts';
 import { makeLegacyHour } from './legacy/make-legacy-hour.ts';
+import { hashHere, openPoolHashes, type HashOpener } from './stream-hash.ts';
 
 export type ExportHourJob = {
   /** Where the hour log lies. */
@@ -44,6 +45,7 @@ export type ExportJobResult = ExportedHour & { readonly warnings: readonly strin
 /** Runs export jobs in the calling thread. Opens each codec once, because ISA-L is tested whenever it is opened. */
 export class ExportJobsInPlace implements ExportJobs, LegacyJobs {
   readonly #codecs = new Map<string, Promise<GzipCodec>>();
+  #poolHashes: Promise<HashOpener> | undefined;
 
   async exportHour(job: ExportHourJob): Promise<ExportJobResult> {
     const warnings = new Set<string>();
@@ -54,6 +56,7 @@ export class ExportJobsInPlace implements ExportJobs, LegacyJobs {
       extendedColumns,
       lineBreaks,
       codec: await this.#codec(job.gzip, gzipLevel),
+      openHash: await this.#hashes(job.gzip),
       reader: new HourLogReader(job.storeRoot, (message) => warnings.add(message)),
       store: await LocalPackageStore.open(job.packagesRoot),
     });
@@ -69,6 +72,13 @@ export class ExportJobsInPlace implements ExportJobs, LegacyJobs {
       maxPackageBytes: settings.packageBytes,
       spillFolder: packagesRoot,
     });
+  }
+
+  /** With zlib the pool's threads are what is waited for, and whoever wants it wants no functions called in C. */
+  async #hashes(choice: GzipCodecChoice): Promise<HashOpener> {
+    if (choice === 'zlib') return hashHere;
+    this.#poolHashes ??= openPoolHashes();
+    return this.#poolHashes;
   }
 
   #codec(choice: GzipCodecChoice, level: number): Promise<GzipCodec> {

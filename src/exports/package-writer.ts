@@ -1,8 +1,8 @@
 /**
  * Cuts the sorted rows of one project, data type, hour and revision into packages.
  *
- * Rows are gathered into blocks of whole rows, and a block is compressed in one piece while the next is gathered. Where a whole block
- * might not fit behind it, it is waited for: then the size of the package so far is known exactly. A block is never larger than what, compressed at worst, still fits; so blocks become smaller towards
+ * Rows are gathered into blocks of whole rows, and a block is compressed in one piece while the next are gathered. Where a whole block
+ * might not fit behind those that are under way, they are waited for: then the size of the package so far is known exactly. A block is never larger than what, compressed at worst, still fits; so blocks become smaller towards
  * the end of a package, and it is finished when not even the next row surely fits. Every package begins with the header line.
  *
  * Invariants: no package is larger than `maxPackageBytes`, but one whose only row is too large for any. Where blocks end
@@ -13,8 +13,9 @@
  * may not be deleted here, because a worker that has lost its lease must not delete what the next one has published under the
  * same names. The retry replaces them.
  *
- * Cost: two blocks, their compressed forms and the codec's state, about 2.5 MiB; no more for a larger hour.
+ * Cost: three blocks, the compressed forms of two and the codec's state, about 3 MiB; no more for a larger hour.
  */
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import type { PackageEntry } from '../catalog/catalog.ts';
 import { headerLine } from '../events/data-types.ts';
 import type { DataType } from '../events/data-types.ts';
@@ -22,17 +23,20 @@ import { exportedColumnsOf } from '../events/extended-columns.ts';
 import { legacyHeaderLine, type LegacyTable } from '../events/legacy-tables.ts';
 import type { Hour } from '../events/hour.ts';
 import type { PackageCreator } from '../packages/package-store.ts';
-import { largestChunkBytes, maxCompressedBytes } from './gzip/compressed-size.ts';
+import { largestChunkBytes } from './gzip/compressed-size.ts';
 import type { GzipCodec } from './gzip/gzip-codec.ts';
 import { PackageFile } from './package-file.ts';
 import { packageKey, packageName } from './package-name.ts';
 import type { PackageSet } from './package-name.ts';
+import { hashHere, type HashOpener } from './stream-hash.ts';
 
 /** The largest package that readers are promised. */
 export const MAX_PACKAGE_BYTES = 64 * 1024 * 1024;
 
 // Part of the bytes' definition, as the codec is: another size cuts deflate blocks elsewhere.
 const BLOCK_BYTES = 512 * 1024;
+/** One that is filled, and two for `PackageFile`. */
+const BLOCKS = 3;
 
 /** Whose rows the packages hold: a data type's, or those of a table of the 1.0 API. */
 export type PackagedTable =
@@ -46,6 +50,8 @@ export type PackageWriterOptions<Table extends PackagedTable = PackagedTable> = 
   readonly revision: number;
   /** Default: 64 MiB. */
   readonly maxPackageBytes?: number;
+  /** Begins the SHA-256 of a package's CSV. Default: in this thread. */
+  readonly openHash?: HashOpener | undefined;
   /** Whether the lines have the extended columns. Default: false. */
   readonly extendedColumns?: boolean;
 };
@@ -53,13 +59,14 @@ export type PackageWriterOptions<Table extends PackagedTable = PackagedTable> = 
 export class PackageWriter<Table extends PackagedTable = PackagedTable> {
   readonly #codec: GzipCodec;
   readonly #store: PackageCreator;
+  readonly #openHash: HashOpener;
   readonly #set: PackageSet;
   readonly #dataType: Table['dataType'];
   readonly #header: Buffer;
   readonly #maxPackageBytes: number;
-  /** One is filled while the other is compressed. */
+  /** One is filled while two are compressed, hashed and stored. */
   #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  #otherBlock = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  readonly #otherBlocks: Buffer<ArrayBuffer>[] = [];
   readonly #finished: PackageEntry<Table['dataType']>[] = [];
   #file: PackageFile | undefined;
   /** Rows of the current package, those of the block included. */
@@ -73,6 +80,7 @@ export class PackageWriter<Table extends PackagedTable = PackagedTable> {
     const { ai, api, dataType, hour, revision, codec } = options;
     this.#codec = codec;
     this.#store = options.store;
+    this.#openHash = options.openHash ?? hashHere;
     this.#set = { ai, api, dataType, hour, revision, codecName: codec.name };
     this.#dataType = dataType;
     this.#header = Buffer.from(
@@ -91,6 +99,7 @@ export class PackageWriter<Table extends PackagedTable = PackagedTable> {
    */
   async write(lines: Buffer, lineEnds: LineEnds, from: number, until: number): Promise<void> {
     await this.#orAbort(async () => {
+      if (this.#file?.isBusy) await eventLoopTurn(); // the pool waits for what is next
       for (let row = from; row < until;) row += await this.#take(lines, lineEnds, row, until);
     });
   }
@@ -101,6 +110,7 @@ export class PackageWriter<Table extends PackagedTable = PackagedTable> {
       if (this.#file !== undefined) await this.#finishFile(this.#file);
     });
     this.#isClosed = true;
+    this.#giveBackBlocks();
     return this.#finished;
   }
 
@@ -110,6 +120,13 @@ export class PackageWriter<Table extends PackagedTable = PackagedTable> {
     const file = this.#file;
     this.#file = undefined;
     await file?.abort();
+    this.#giveBackBlocks();
+  }
+
+  /** At once, and not when somebody collects garbage: an hour may have hundreds of small packages. */
+  #giveBackBlocks(): void {
+    for (const block of [this.#block, ...this.#otherBlocks.splice(0)]) if (block.length > 0) block.buffer.transfer(0);
+    this.#block = Buffer.alloc(0);
   }
 
   /** Moves at least one step on with the rows from `row`; returns how many rows were taken, which may be none. */
@@ -136,7 +153,7 @@ export class PackageWriter<Table extends PackagedTable = PackagedTable> {
   /** Writes a row that is larger than a block, or ends the package when the row may not fit in it and others are there. */
   async #takeLargeRow(file: PackageFile, line: Buffer): Promise<number> {
     await file.settle();
-    if (this.#rows > 0 && line.byteLength > largestChunkBytes(this.#maxPackageBytes - file.bytes)) {
+    if (this.#rows > 0 && line.byteLength > largestChunkBytes(this.#maxPackageBytes - file.mostBytes)) {
       await this.#finishFile(file);
       return 0;
     }
@@ -149,7 +166,7 @@ export class PackageWriter<Table extends PackagedTable = PackagedTable> {
 
   async #createFile(): Promise<PackageFile> {
     const key = packageKey(this.#set, packageName(this.#set, this.#finished.length));
-    this.#file = await PackageFile.create({ store: this.#store, key, codec: this.#codec });
+    this.#file = await PackageFile.create({ store: this.#store, key, codec: this.#codec, openHash: this.#openHash });
     this.#rows = 0;
     this.#blockBytes = this.#header.copy(this.#block);
     this.#makeRoom(this.#file);
@@ -172,16 +189,16 @@ export class PackageWriter<Table extends PackagedTable = PackagedTable> {
   async #flushBlock(file: PackageFile): Promise<void> {
     const block = this.#block.subarray(0, this.#blockBytes);
     await file.write(block);
-    [this.#block, this.#otherBlock] = [this.#otherBlock, this.#block];
+    this.#otherBlocks.push(this.#block);
+    this.#block = this.#otherBlocks.length < BLOCKS ? Buffer.allocUnsafeSlow(BLOCK_BYTES) : this.#otherBlocks.shift()!;
     this.#blockBytes = 0;
-    const hasRoom =
-      largestChunkBytes(this.#maxPackageBytes - file.bytes - maxCompressedBytes(block.length)) >= BLOCK_BYTES;
-    if (!hasRoom) await file.settle(); // near the end of the package the next block goes by the size of this one
+    const hasRoom = largestChunkBytes(this.#maxPackageBytes - file.mostBytes) >= BLOCK_BYTES;
+    if (!hasRoom) await file.settle(); // near the end of the package the next block goes by the size of those before
     this.#makeRoom(file);
   }
 
   #makeRoom(file: PackageFile): void {
-    this.#blockRoomBytes = Math.min(BLOCK_BYTES, largestChunkBytes(this.#maxPackageBytes - file.bytes));
+    this.#blockRoomBytes = Math.min(BLOCK_BYTES, largestChunkBytes(this.#maxPackageBytes - file.mostBytes));
   }
 
   async #orAbort(action: () => Promise<void>): Promise<void> {

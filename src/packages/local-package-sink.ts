@@ -5,6 +5,7 @@
  * synced. All the folders, each time: a new one is an entry of its parent, a folder that another writer has just made is not
  * durable yet, and an unchanged one costs next to nothing.
  */
+import { writeSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -28,12 +29,9 @@ export class LocalPackageSink implements PackageSink {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    await this.#step(async () => {
-      const { file } = this.#options;
-      for (let at = 0; at < bytes.byteLength;) {
-        const { bytesWritten } = await file.write(bytes, at, bytes.byteLength - at);
-        at += bytesWritten;
-      }
+    await this.#step(() => {
+      const { fd } = this.#options.file;
+      for (let at = 0; at < bytes.byteLength;) at += writeSync(fd, bytes, at, bytes.byteLength - at);
     });
   }
 
@@ -59,7 +57,7 @@ export class LocalPackageSink implements PackageSink {
   }
 
   /** After a failed step only `abort` is left: a second fsync may report success although the pages are lost. */
-  async #step(action: () => Promise<void>): Promise<void> {
+  async #step(action: () => Promise<void> | void): Promise<void> {
     if (this.#state !== 'open') throw new Error(`the package ${this.#options.path} is ${this.#state}`);
     try {
       await action();

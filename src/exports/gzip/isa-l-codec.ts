@@ -51,7 +51,7 @@ class IsaLStream implements GzipStream {
   readonly #library: IsaL;
   // Zeroed; like all buffers of their size, each with memory of its own outside the JavaScript heap.
   readonly #stream = Buffer.alloc(STREAM_BYTES);
-  readonly #levelBuffer: Buffer;
+  readonly #levelBuffer: Buffer<ArrayBuffer>;
   readonly #fields = new DataView(this.#stream.buffer, this.#stream.byteOffset, this.#stream.byteLength);
   readonly #streamAddress: bigint;
   /** Each for every other chunk: the caller stores what came of one while the next is compressed. */
@@ -78,6 +78,8 @@ class IsaLStream implements GzipStream {
   async finish(): Promise<Uint8Array> {
     const last = await this.#deflate(EMPTY, true);
     this.#state = 'finished';
+    // Given back at once, and not when somebody collects garbage: an hour may have hundreds of small packages.
+    for (const memory of [this.#stream, this.#levelBuffer]) memory.buffer.transfer(0);
     return last;
   }
 

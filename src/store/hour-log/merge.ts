@@ -16,7 +16,8 @@ import { compareBytes, viewOf } from './key-bytes.ts';
 import { decodeExtras } from './record-codec.ts';
 import { KEY_END_BYTES, type RunCursor } from './run-reader.ts';
 
-const BATCH_LINE_BYTES = 256 * 1024;
+/** Small, because between batches an export looks whether its packages can go on. */
+const BATCH_LINE_BYTES = 64 * 1024;
 const BATCH_ROWS = 4_096;
 /** How many batches have memory of their own; see `RowBatch`. */
 const BATCHES = 3;

@@ -102,6 +102,8 @@ export function readRunSource(path: string): { readonly bytes: number } | undefi
   }
 }
 
+const NO_BLOCK = Buffer.alloc(0);
+
 /**
  * Walks the records of one group. After `next()` returned true the fields say where the current record lies in `block`; they
  * hold until the following call.
@@ -113,7 +115,7 @@ export class RunCursor {
   readonly #end: number;
   #blockEnd = 0;
   #nextAt = 0;
-  block: Buffer;
+  block: Buffer<ArrayBuffer>;
   view: DataView;
   flags = 0;
   sendTimeMs = 0;
@@ -168,11 +170,14 @@ export class RunCursor {
     return true;
   }
 
-  /** Closes the file. May be called again. */
+  /** Closes the file and gives back the block at once, not when somebody collects garbage. May be called again. */
   close(): void {
     if (this.#offset === Infinity) return;
     this.#offset = Infinity;
     closeSync(this.#fd);
+    this.block.buffer.transfer(0);
+    this.block = NO_BLOCK;
+    this.view = viewOf(NO_BLOCK);
   }
 
   #readBlock(): boolean {
