@@ -9,7 +9,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { forgetDevices } from './ads/activations.ts';
+import { forgetActivations, forgetClicks, forgetOwners } from './ads/forget-erased.ts';
 import { ClickIndex, CLICK_INDEX_FILE } from './ads/click-index.ts';
 import { DeviceKeys } from './ads/device-keys.ts';
 import type { Catalog } from './catalog/catalog.ts';
@@ -122,11 +122,17 @@ export async function openWorkshop(
     );
     const clickIndexPath = join(data, CLICK_INDEX_FILE);
     const clickIndex = closers.add(new ClickIndex({ path: clickIndexPath, syncs }));
-    const keys = new DeviceKeys(catalog.serverKeys.linkKey);
+    const forgetting = { index: clickIndex, keys: new DeviceKeys(catalog.serverKeys.linkKey) };
     const eraseDevices: ErasureParticipant = {
-      eraseHour: async ({ ai, activations }) => {
-        if (existsSync(clickIndexPath)) await forgetDevices({ index: clickIndex, keys }, ai, activations);
+      eraseHour: async ({ ai, activations, clicks, untilMs }) => {
+        if (!existsSync(clickIndexPath)) return;
+        await forgetActivations(forgetting, ai, { activations, untilMs });
+        await forgetClicks(forgetting, ai, clicks);
       },
+      forget: async ({ ai, owners, untilMs }) => {
+        if (existsSync(clickIndexPath)) await forgetOwners(forgetting, ai, { owners, untilMs });
+      },
+      wipe: async () => !existsSync(clickIndexPath) || (await clickIndex.wipe()),
     };
     const eraseLegacy: ErasureParticipant = {
       hourPublished: ({ ai, hour }) => removeLegacyHour({ catalog, packages, ai, hour, nowMs: clock.nowMs() }),

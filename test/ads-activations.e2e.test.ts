@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { forgetDevices } from '../src/ads/activations.ts';
 import { ClickIndexFile, LEASE_MS } from '../src/ads/click-index-file.ts';
 import { ClickIndex } from '../src/ads/click-index.ts';
 import { activationIdsOf, DeviceKeys } from '../src/ads/device-keys.ts';
+import { forgetActivations } from '../src/ads/forget-erased.ts';
 import { openExistingCatalog } from '../src/catalog/data-catalog.ts';
 import { addHours, hourOf, HOUR_MS } from '../src/events/hour.ts';
 import { eventDigest, eventRowId } from '../src/events/ids.ts';
@@ -275,7 +275,8 @@ describe('a device', () => {
     const index = new ClickIndex({ path: join(server.data, 'ads.sqlite'), syncs: true });
     t.after(() => index.close());
     const kept = { visitor: 'u-1', idfa: null, idfv: null, imei: ids.imei, androidId: ids.adrid, oaid: ids.oaid };
-    await forgetDevices({ index, keys: await keysOf(server) }, AI, [kept]);
+    const forgetting = { index, keys: await keysOf(server) };
+    await forgetActivations(forgetting, AI, { activations: [kept], untilMs: server.clock.nowMs() });
     const again = activate({ u: 'u-3', tm: TM + 1, imei: '867530912345678', ua: 'x' });
     assert.equal((await sendActivations(server, [again])).accepted, 1);
     assert.equal((await sendActivations(server, [activate({ u: 'u-4', imei: '867530912345670' })])).ignored, 1);

@@ -25,21 +25,15 @@ type CrashPoint = {
   /** Only calls that name this file count. strace knows the first path of a call, and no file by its descriptor. */
   readonly path?: (files: ErasedFiles) => string;
   readonly counts?: readonly number[];
-  /** It need not die within the erasure: the counts are spread over its whole life, or the call is not always seen. */
+  /** It need not die within the erasure: the counts are spread over its whole life, and may miss it. */
   readonly isSpread?: boolean;
 };
 
 const CRASH_POINTS: readonly CrashPoint[] = [
   { name: 'before the lock has its name', call: 'link', path: ({ data }) => join(data, 'hour-log/rewrite-1') },
-  // strace does not see each of these two deletions, on a machine that is idle hardly any: so a death is not asked for.
-  {
-    name: 'before an old package is deleted',
-    call: 'unlink,unlinkat',
-    path: ({ packageFile }) => packageFile,
-    isSpread: true,
-  },
+  { name: 'when an old package is deleted', call: 'unlink,unlinkat', path: ({ packageFile }) => packageFile },
   { name: 'before the first or second rewritten run has its name', call: 'rename', counts: [1, 2] },
-  { name: 'before an old run is deleted', call: 'unlink,unlinkat', path: ({ run }) => run, isSpread: true },
+  { name: 'when an old run is deleted', call: 'unlink,unlinkat', path: ({ run }) => run },
   { name: 'in a sync of the catalog', call: 'fdatasync', counts: [4, 8, 12, 16], isSpread: true },
   { name: "when the catalog's log is cut", call: 'ftruncate', counts: [2, 3], isSpread: true },
 ];
@@ -85,7 +79,9 @@ async function dieAndGoOn(t: TestContext, { name, call, path }: CrashPoint, coun
     '-e',
     `inject=${call}:signal=SIGKILL:when=${when}`,
   ];
-  const under = ['strace', '-f', '--seccomp-bpf', '-qqq', '-o', '/dev/null', ...filter] as const;
+  // With seccomp a signal at one call alone is often lost: strace sees the call, which returns, and the thread lives on.
+  const seccomp = file === undefined ? ['--seccomp-bpf'] : [];
+  const under = ['strace', '-f', ...seccomp, '-qqq', '-o', '/dev/null', ...filter] as const;
   const doomed = await startServerProcess(t, { data, nowMs, changes, under: [...under] }).catch(() => undefined);
   const asked = doomed && (await ask(doomed).catch(() => undefined));
   let hasDied = false;

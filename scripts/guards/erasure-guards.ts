@@ -6,6 +6,7 @@ const ROUTES_TEST = 'src/http/erasure-routes.test.ts';
 const ERASER_TEST = 'src/store/hour-log/hour-log-eraser.test.ts';
 const TABLE_TEST = 'src/catalog/erasure-table.test.ts';
 const E2E = 'test/erasure.e2e.test.ts';
+const CLICKS_TEST = 'test/erasure-clicks.e2e.test.ts';
 
 export const ERASURE_GUARDS: readonly Guard[] = [
   {
@@ -98,5 +99,29 @@ export const ERASURE_GUARDS: readonly Guard[] = [
     find: 'PRAGMA wal_checkpoint(TRUNCATE)',
     replacement: 'PRAGMA wal_checkpoint(PASSIVE)',
     test: { file: TABLE_TEST, name: 'keeps the ids until they are forgotten, and then no byte of them' },
+  },
+  {
+    name: 'erasure-clicks',
+    protects: "clicks of the visitor's devices go",
+    file: 'src/erasure/hour-erasure.ts',
+    find: 'if (await this.#learn(first)) first = await this.#search(ai, hour);',
+    replacement: '',
+    test: { file: CLICKS_TEST, name: "takes the clicks of the visitor's devices out of every hour" },
+  },
+  {
+    name: 'erasure-clicks-elsewhere',
+    protects: 'clicks in hours that were looked through before their devices were found go',
+    file: 'src/erasure/hour-erasure.ts',
+    find: '(areRowsDue(erasure, hour) || owners.length > searchedOwners)',
+    replacement: 'areRowsDue(erasure, hour)',
+    test: { file: CLICKS_TEST, name: "takes the clicks of the visitor's devices out of every hour" },
+  },
+  {
+    name: 'erasure-clicks-of-others',
+    protects: 'a click of another device from the same address stays',
+    file: 'src/store/hour-log/click-matcher.ts',
+    find: 'return found && ids.every((id) => readDeviceId(id, OAID_WIDTH) === null) ? found.erasure : undefined;',
+    replacement: 'return found?.erasure;',
+    test: { file: CLICKS_TEST, name: "takes the clicks of the visitor's devices out of every hour" },
   },
 ];

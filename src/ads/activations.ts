@@ -17,7 +17,7 @@ import { readText } from '../events/wire-value.ts';
 import { waitFor, type Clock } from '../lib/clock.ts';
 import type { ActivationClaim, ClaimDecision } from './click-index-file.ts';
 import type { ClickIndex } from './click-index.ts';
-import { activationIdsOf, readActivationIds, type ActivationIds, type DeviceKeys } from './device-keys.ts';
+import { activationIdsOf, type DeviceKeys } from './device-keys.ts';
 import { linkFactsOf } from './link-facts-of.ts';
 
 export type ActivationsOptions = {
@@ -75,17 +75,6 @@ export class Activations {
     return { decisions, confirm: () => settle('confirm'), release: () => settle('release') };
   }
 
-  /**
-   * Forgets the devices of activations that are erased, and the clicks kept for them: the next activation of such a device makes
-   * a row again. Give what the rows of the activations hold: visitUserId, idfa, uuid as idfv, imei, androidId, and the extra oaid.
-   */
-  async forgetDevices(
-    ai: string,
-    activations: readonly Readonly<Record<keyof ActivationIds, unknown>>[],
-  ): Promise<void> {
-    await forgetDevices(this.#options, ai, activations);
-  }
-
   async #claimAll(claims: readonly ActivationClaim[]): Promise<readonly ClaimDecision[]> {
     const { index, clock } = this.#options;
     const endMs = performance.now() + BUSY_WAIT_MS;
@@ -120,23 +109,6 @@ export class Activations {
     if (clicked) return { isRepeated: false, link: linkFactsOf(clicked, variablesOf(answer.click.variables)) };
     return { isRepeated: false, link: named ? null : undefined };
   }
-}
-
-/** Does what `Activations.forgetDevices` says, without a server: for commands. */
-export async function forgetDevices(
-  { index, keys }: Pick<ActivationsOptions, 'index' | 'keys'>,
-  ai: string,
-  activations: readonly Readonly<Record<keyof ActivationIds, unknown>>[],
-): Promise<void> {
-  const nowhere = { ip: null, userAgent: null };
-  const forgotten = activations
-    .map(readActivationIds)
-    .flatMap((ids) => [
-      ...keys.ofDevice(ai, ids),
-      ...keys.ofDevice(ai, { visitor: ids.visitor, idfa: null, idfv: null, imei: null, androidId: null, oaid: null }),
-      ...keys.ofClick(ai, ids, nowhere),
-    ]);
-  if (forgotten.length > 0) await index.forget(forgotten);
 }
 
 /** Decides about activations by their link_id alone: for imports, whose clicks and devices are long past. */

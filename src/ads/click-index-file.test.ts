@@ -167,7 +167,10 @@ describe('activations', () => {
     index.confirm([claimOf('a')]);
     addClick(index, ['a'], 'link-1', NOW_MS - 2 * DAY_MS);
     addClick(index, ['a', 'b'], 'link-2');
-    index.forget([key('a')]);
+    addClick(index, ['a'], 'link-3', NOW_MS + 1);
+    index.forget([{ key: key('a'), fromMs: 0, untilMs: NOW_MS }]);
+    assert.equal(linkOf(index, ['a'], NOW_MS + 2), 'link-3', 'what came in later stays');
+    index.forget([{ key: key('a'), fromMs: NOW_MS + 1, untilMs: NOW_MS + 1 }]);
     assert.equal(linkOf(index, ['a']), null);
     assert.equal(linkOf(index, ['b']), 'link-2');
     assert.equal(claim(index, [claimOf('a', 'other')]), 'first');

@@ -14,18 +14,19 @@
  * claim and row never costs a device its row. Only a process that stands still for longer than the lease, with its row on the
  * way, lets a device have two.
  *
+ * Erasure: what is forgotten is overwritten in the file at once, and in its log by `wipe`.
+ *
  * Durability: every change is synced when it returns (`syncs`). Memory: SQLite's page cache, CACHE_KIB, whatever the file holds.
  */
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { AppError } from '../errors/app-error.ts';
+import { ATTRIBUTION_MS } from '../events/click-owner.ts';
 import { isSystemError } from '../lib/system-error.ts';
 import { isLockedError, translateSqliteError } from '../catalog/sqlite-errors.ts';
 
-/** How long a click counts for an activation, and an activation for its device. */
-export const ATTRIBUTION_DAYS = 15;
+export { ATTRIBUTION_MS };
 const DAY_MS = 86_400_000;
-export const ATTRIBUTION_MS = ATTRIBUTION_DAYS * DAY_MS;
 /** How long an activation whose row is on its way keeps others of the device waiting. */
 export const LEASE_MS = 30_000;
 
@@ -44,6 +45,9 @@ export type IndexedClick = {
   /** JSON of the variables that the click's query named; null when it named none. */
   readonly variables: string | null;
 };
+
+/** What is to be forgotten: what is kept under a key, of instants from `fromMs` to `untilMs`. */
+export type ForgottenKey = { readonly key: Uint8Array; readonly fromMs: number; readonly untilMs: number };
 
 export type FoundClick = Pick<IndexedClick, 'linkId' | 'variables'>;
 
@@ -84,7 +88,7 @@ export class ClickIndexFile {
       ),
       confirm: database.prepare('UPDATE device SET is_pending = 0 WHERE key = ? AND row_id = ?'),
       release: database.prepare('DELETE FROM device WHERE key = ? AND row_id = ? AND is_pending = 1'),
-      forget: database.prepare('DELETE FROM device WHERE key = ?'),
+      forget: database.prepare('DELETE FROM device WHERE key = ? AND time_ms BETWEEN ? AND ?'),
       expire: database.prepare(
         `DELETE FROM device WHERE key IN (SELECT key FROM device WHERE time_ms < ? LIMIT ${DELETED_AT_ONCE})`,
       ),
@@ -107,6 +111,7 @@ export class ClickIndexFile {
           PRAGMA fullfsync = ON; -- macOS: an fsync that reaches the platter; nothing elsewhere
           PRAGMA cache_size = -${CACHE_KIB};
           PRAGMA journal_size_limit = ${WAL_BYTES};
+          PRAGMA secure_delete = FAST; -- within pages; a past day's whole pages are only given free, or each day would be written again
           BEGIN IMMEDIATE`);
         makeTables(database, path);
         database.exec('COMMIT');
@@ -163,16 +168,26 @@ export class ClickIndexFile {
     this.#runForKeys(this.#statements.release, claims);
   }
 
-  /** Forgets devices, and the clicks under these keys. */
-  forget(keys: readonly Uint8Array[]): void {
-    this.#write(() => {
-      const days = this.#days();
-      for (const key of keys) {
-        this.#statements.forget.run(key);
-        for (const day of days) this.#database.prepare(`DELETE FROM ${day} WHERE key = ?`).run(key);
-      }
-      return keys.length;
-    });
+  /** Forgets devices and clicks; their bytes are overwritten in the file, and stay in its log until `wipe`. */
+  forget(keys: readonly ForgottenKey[]): void {
+    this.#database.exec('PRAGMA secure_delete = ON'); // pages that become free, too
+    try {
+      this.#write(() => {
+        const statements = this.#days().map((day) =>
+          this.#database.prepare(`DELETE FROM ${day} WHERE key = ? AND time_ms BETWEEN ? AND ?`),
+        );
+        for (const { key, fromMs, untilMs } of keys)
+          for (const statement of [this.#statements.forget, ...statements]) statement.run(key, fromMs, untilMs);
+        return keys.length;
+      });
+    } finally {
+      this.#database.exec('PRAGMA secure_delete = FAST');
+    }
+  }
+
+  /** Folds the log into the file and cuts it to nothing. False when another process was in the way; then it is to be tried again. */
+  wipe(): boolean {
+    return translated(this.#path, () => this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.busy === 0);
   }
 
   /** Deletes what is older than this. Nothing that is still looked for may be. */

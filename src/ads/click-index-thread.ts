@@ -13,7 +13,7 @@ export type ClickIndexCall = {
   };
 }[Method];
 
-type Method = 'addClicks' | 'claim' | 'confirm' | 'release' | 'forget' | 'deleteBefore';
+type Method = 'addClicks' | 'claim' | 'confirm' | 'release' | 'forget' | 'wipe' | 'deleteBefore';
 
 export type ClickIndexReply = { readonly id: number } & (
   { readonly result: unknown } | { readonly error: { readonly code: ErrorCode; readonly message: string } }
@@ -37,6 +37,8 @@ function run(file: ClickIndexFile, { name, args }: ClickIndexCall): unknown {
     case 'forget':
       file.forget(...args);
       return undefined;
+    case 'wipe':
+      return file.wipe();
     case 'deleteBefore':
       file.deleteBefore(...args);
       return undefined;

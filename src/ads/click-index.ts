@@ -8,7 +8,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../errors/app-error.ts';
-import type { ActivationClaim, ClaimAnswer, IndexedClick } from './click-index-file.ts';
+import type { ActivationClaim, ClaimAnswer, ForgottenKey, IndexedClick } from './click-index-file.ts';
 import type { ClickIndexCall, ClickIndexReply, ClickIndexSettings } from './click-index-thread.ts';
 
 type WaitingClick = {
@@ -70,8 +70,13 @@ export class ClickIndex {
   }
 
   /** Forgets what is kept under these keys. */
-  async forget(keys: readonly Uint8Array[]): Promise<void> {
+  async forget(keys: readonly ForgottenKey[]): Promise<void> {
     await this.#call('forget', [keys]);
+  }
+
+  /** Leaves no byte of what was forgotten in the log; false when it is to be tried again. */
+  wipe(): Promise<boolean> {
+    return this.#call('wipe', []) as Promise<boolean>;
   }
 
   /** Deletes what is older than this. */

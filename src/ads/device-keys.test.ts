@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { activationIdsOf, DeviceKeys, readDeviceId } from './device-keys.ts';
+import { readDeviceId } from '../events/device-id.ts';
+import { activationIdsOf, DeviceKeys } from './device-keys.ts';
 
 const AI = '0123456789abcdef';
 const KEYS = new DeviceKeys(Buffer.alloc(32, 1));

@@ -3,24 +3,12 @@
  *
  * The ids of phones are few enough to be tried out one by one, so a plain hash would hide none of them. The key comes from the
  * catalog's keys, which a backup holds too. 12 bytes of SHA-256: among 100 million keys two are equal with a chance of 1 to 10^13.
- *
- * An id that many devices share, or that a platform has not filled in, is none: it would make all of them one device.
  */
 import { hash } from 'node:crypto';
+import { OAID_WIDTH, readDeviceId } from '../events/device-id.ts';
 import { readText } from '../events/wire-value.ts';
 
 export const KEY_BYTES = 12;
-/** As wide as the columns that show them; nothing longer is an id of a device. */
-const ID_WIDTH = 40;
-const OAID_WIDTH = 64;
-
-/** Words that stand where an id should. */
-const PLACEHOLDERS = new Set([
-  ...['null', 'nil', 'none', 'undefined', 'unknown', 'nan', 'n/a', 'false', 'true', 'default', 'empty'],
-  ...['idfa', 'idfv', 'imei', 'oaid', 'uuid', 'androidid', 'android_id', 'android-id', 'deviceid', 'ip', 'ua'],
-  '9774d56d682e549c', // the Android id of emulators and of many devices of 2010
-]);
-
 /** What a device is known by. Null where it is not known, or is no id. */
 export type DeviceIds = {
   readonly idfa: string | null;
@@ -35,15 +23,6 @@ export type ActivationIds = DeviceIds & { readonly visitor: string };
 
 /** Where a click or an activation came from. */
 export type Origin = { readonly ip: string | null; readonly userAgent: string | null };
-
-/** Reads the id of a device; null when it is missing, a placeholder, or all of one character. */
-export function readDeviceId(value: unknown, width: number = ID_WIDTH): string | null {
-  const id = readText(value)?.trim().toLowerCase() ?? '';
-  const digits = id.replaceAll(/[-:._ ]/g, '');
-  if (digits === '' || id.length > width || PLACEHOLDERS.has(id)) return null;
-  if (/^(.)\1*$/u.test(digits) || /^(__.*|[{[<$%#].*)$/.test(id)) return null;
-  return id;
-}
 
 /** Reads the ids of an activation from its event. */
 export function activationIdsOf(event: Readonly<Record<string, unknown>>): ActivationIds {

@@ -29,7 +29,7 @@ export type CatalogSchema = {
   readonly ads_label: AdsLabelRow;
   readonly ads_link: AdsLinkRow;
   readonly erasure: ErasureRow;
-  readonly erasure_visitors: { readonly erasure_id: string; readonly visitors: string };
+  readonly erasure_visitors: ErasureVisitorsRow;
   readonly erasure_hour: ErasureHourRow;
 };
 
@@ -222,6 +222,15 @@ type ErasureRow = {
   readonly error: string | null;
   /** JSON. */
   readonly certificate: string | null;
+  readonly searched_owners: Generated<number>;
+};
+
+type ErasureVisitorsRow = {
+  readonly erasure_id: string;
+  /** JSON. */
+  readonly visitors: string;
+  /** JSON of ClickOwner. */
+  readonly owners: Generated<string>;
 };
 
 type ErasureHourRow = {

@@ -1,13 +1,14 @@
 /**
  * Erasures of visitors: who asked for what, how far it has come, and the certificates.
  *
- * The ids stand in a table of their own, in clear text, from the request until nothing else holds them: whoever goes on after a
+ * The ids, of visitors and of what their clicks are known by, stand in a table of their own, in clear text, from the request until nothing else holds them: whoever goes on after a
  * crash, or restores a backup, must know whom to erase. They are deleted by emptying the table and writing back those of other erasures,
  * because an emptied table's pages are overwritten whole (PRAGMA secure_delete), and single rows may leave copies where pages were
  * split. Then the database's log is folded into its file and cut to nothing.
  */
 import { randomBytes } from 'node:crypto';
 import { AppError } from '../errors/app-error.ts';
+import { keyOfOwner, MAX_CLICK_OWNERS, type ClickOwner } from '../events/click-owner.ts';
 import { hourFromInteger, hourOf, type Hour } from '../events/hour.ts';
 import type { CatalogDatabase, CatalogReader } from './catalog-database.ts';
 import { hashVisitor, type ErasureCertificate } from './erasure-certificate.ts';
@@ -34,6 +35,7 @@ const COLUMNS = [
   'erasure.next_hour as nextHour',
   'erasure.failed_hours as failedHours',
   'erasure.last_hour as lastHour',
+  'erasure.searched_owners as searchedOwners',
   'erasure.error',
   'erasure.certificate',
 ] as const;
@@ -50,6 +52,7 @@ type SelectedErasure = {
   readonly nextHour: number;
   readonly failedHours: string;
   readonly lastHour: number;
+  readonly searchedOwners: number;
   readonly error: string | null;
   readonly certificate: string | null;
 };
@@ -113,7 +116,7 @@ export class SqlErasureTable implements ErasureTable {
     let selected = this.#database.reader
       .selectFrom('erasure')
       .leftJoin('erasure_visitors', 'erasure_visitors.erasure_id', 'erasure.id')
-      .select([...COLUMNS, 'erasure_visitors.visitors as visitorIds'])
+      .select([...COLUMNS, 'erasure_visitors.visitors as visitorIds', 'erasure_visitors.owners'])
       .where('erasure.status', 'in', ['pending', 'erased'])
       .orderBy('erasure.requested_at_ms')
       .orderBy('erasure.id');
@@ -122,6 +125,7 @@ export class SqlErasureTable implements ErasureTable {
     return rows.map((row) => ({
       ...erasureOf(row),
       visitorIds: row.visitorIds === null ? [] : (JSON.parse(row.visitorIds) as string[]),
+      owners: readOwners(row.owners),
     }));
   }
 
@@ -135,7 +139,7 @@ export class SqlErasureTable implements ErasureTable {
   }
 
   async update(id: string, change: Parameters<ErasureTable['update']>[1]): Promise<void> {
-    const { untilMs, lastHour, nextHour, failedHours, error } = change;
+    const { untilMs, lastHour, nextHour, failedHours, searchedOwners, error } = change;
     await this.#database.write((transaction) =>
       transaction
         .updateTable('erasure')
@@ -144,6 +148,7 @@ export class SqlErasureTable implements ErasureTable {
           ...(lastHour !== undefined && { last_hour: lastHour }),
           ...(nextHour !== undefined && { next_hour: nextHour }),
           ...(failedHours !== undefined && { failed_hours: JSON.stringify(failedHours) }),
+          ...(searchedOwners !== undefined && { searched_owners: searchedOwners }),
           ...(error !== undefined && { error }),
         })
         .where('id', '=', id)
@@ -151,9 +156,46 @@ export class SqlErasureTable implements ErasureTable {
     );
   }
 
+  addOwners(id: string, owners: readonly ClickOwner[]): Promise<boolean> {
+    return this.#database.write(async (transaction) => {
+      const row = await transaction
+        .selectFrom('erasure_visitors')
+        .select('owners')
+        .where('erasure_id', '=', id)
+        .executeTakeFirst();
+      if (!row) return false; // another process has ended the erasure
+      const known = readOwners(row.owners);
+      const keys = new Set(known.map(keyOfOwner));
+      const fresh = owners.filter((owner) => !keys.has(keyOfOwner(owner))).slice(0, MAX_CLICK_OWNERS - known.length);
+      if (fresh.length === 0) return false;
+      await transaction
+        .updateTable('erasure_visitors')
+        .set({ owners: JSON.stringify([...known, ...fresh]) })
+        .where('erasure_id', '=', id)
+        .execute();
+      return true;
+    });
+  }
+
   async recordHour(id: string, { hour, rows, before }: ErasureHour): Promise<void> {
-    await this.#database.write((transaction) =>
-      transaction
+    await this.#database.write(async (transaction) => {
+      const known = await transaction
+        .selectFrom('erasure_hour')
+        .select(['rows', 'is_erased'])
+        .where('erasure_id', '=', id)
+        .where('hour', '=', hour)
+        .executeTakeFirst();
+      if (known) {
+        const combine = known.is_erased === 1 ? (a: number, b: number) => a + b : Math.max;
+        await transaction
+          .updateTable('erasure_hour')
+          .set({ rows: JSON.stringify(combineRows(JSON.parse(known.rows) as ErasedRows, rows, combine)), is_erased: 0 })
+          .where('erasure_id', '=', id)
+          .where('hour', '=', hour)
+          .execute();
+        return;
+      }
+      await transaction
         .insertInto('erasure_hour')
         .values({
           erasure_id: id,
@@ -163,9 +205,8 @@ export class SqlErasureTable implements ErasureTable {
           hash_before: before?.hash ?? null,
           is_erased: 0,
         })
-        .onConflict((conflict) => conflict.columns(['erasure_id', 'hour']).doNothing())
-        .execute(),
-    );
+        .execute();
+    });
   }
 
   async isBegun(id: string, hour: Hour): Promise<boolean> {
@@ -207,7 +248,7 @@ export class SqlErasureTable implements ErasureTable {
     await this.#database.write(async (transaction) => {
       const others = await transaction
         .selectFrom('erasure_visitors')
-        .select(['erasure_id', 'visitors'])
+        .select(['erasure_id', 'visitors', 'owners'])
         .where('erasure_id', '<>', id)
         .execute();
       await transaction.deleteFrom('erasure_visitors').execute();
@@ -243,7 +284,7 @@ async function readErasure(reader: CatalogReader, ai: string, id: string): Promi
 }
 
 function erasureOf(row: SelectedErasure): Erasure {
-  const { id, ai, requestedAtMs, untilMs, status, visitors, error, certificate } = row;
+  const { id, ai, requestedAtMs, untilMs, status, visitors, searchedOwners, error, certificate } = row;
   return {
     id,
     ai,
@@ -251,6 +292,7 @@ function erasureOf(row: SelectedErasure): Erasure {
     untilMs,
     status,
     visitors,
+    searchedOwners,
     error,
     visitorHashes: JSON.parse(row.visitorHashes) as string[],
     nextHour: hourFromInteger(row.nextHour),
@@ -258,6 +300,15 @@ function erasureOf(row: SelectedErasure): Erasure {
     lastHour: hourFromInteger(row.lastHour),
     certificate: certificate === null ? null : (JSON.parse(certificate) as ErasureCertificate),
   };
+}
+
+function readOwners(json: string | null): readonly ClickOwner[] {
+  return json === null ? [] : (JSON.parse(json) as ClickOwner[]);
+}
+
+function combineRows(a: ErasedRows, b: ErasedRows, combine: (a: number, b: number) => number): ErasedRows {
+  const kinds = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof ErasedRows>;
+  return Object.fromEntries([...kinds].map((kind) => [kind, combine(a[kind] ?? 0, b[kind] ?? 0)]));
 }
 
 function publishedOf(revision: number | null, hash: string | null): PublishedRevision | null {

@@ -1,5 +1,6 @@
 /** What the catalog keeps of the erasure of visitors. */
 import { AppError } from '../errors/app-error.ts';
+import type { ClickOwner } from '../events/click-owner.ts';
 import type { RecordKind } from '../events/event-row.ts';
 import { hourEndMs, hourOf, type Hour } from '../events/hour.ts';
 import type { ErasureCertificate } from './erasure-certificate.ts';
@@ -27,6 +28,8 @@ export type Erasure = {
   readonly failedHours: readonly Hour[];
   /** The last hour to look through. */
   readonly lastHour: Hour;
+  /** All those hours were looked through for the clicks of so many owners; whoever was found since is still to be looked for. */
+  readonly searchedOwners: number;
   /** What holds it up, in a sentence; null when nothing does. */
   readonly error: string | null;
   readonly certificate: ErasureCertificate | null;
@@ -50,8 +53,11 @@ export function refuseVisitors(ids: readonly unknown[]): asserts ids is readonly
   if (place !== -1) throw new AppError('bad_request', `Visitor ${place + 1} of the list is no text, or an empty one.`);
 }
 
-/** An erasure that is not done, with the ids of its visitors. */
-export type PendingErasure = Erasure & { readonly visitorIds: readonly string[] };
+/** An erasure that is not done, with the ids of its visitors, and by what their clicks are known. */
+export type PendingErasure = Erasure & {
+  readonly visitorIds: readonly string[];
+  readonly owners: readonly ClickOwner[];
+};
 
 /** How many records were erased, by kind. Kinds without any are absent. */
 export type ErasedRows = Readonly<Partial<Record<RecordKind, number>>>;
@@ -80,11 +86,17 @@ export interface ErasureTable {
   /** Changes how far an erasure has come. */
   update(
     id: string,
-    change: Partial<Pick<Erasure, 'untilMs' | 'lastHour' | 'nextHour' | 'failedHours' | 'error'>>,
+    change: Partial<Pick<Erasure, 'untilMs' | 'lastHour' | 'nextHour' | 'failedHours' | 'searchedOwners' | 'error'>>,
   ): Promise<void>;
   /**
-   * Records, before an hour is changed, what an erasure takes out of it. What was recorded by an earlier try of the same hour stays:
-   * it saw all there was, and this one may see a part.
+   * Keeps by what clicks of the visitors are known, before the rows go that tell it. Returns whether any of it is new; what is beyond
+   * MAX_CLICK_OWNERS is not kept.
+   */
+  addOwners(id: string, owners: readonly ClickOwner[]): Promise<boolean>;
+  /**
+   * Records, before an hour is changed, what an erasure takes out of it. What was recorded by an earlier try of the same hour that did
+   * not end stays: it saw all there was, and this one may see a part. What is taken out of an hour later, such as clicks of a device
+   * that was found in another, is added.
    */
   recordHour(id: string, hour: ErasureHour): Promise<void>;
   /** Says whether an hour was recorded and not marked: whoever began with it has died. */
@@ -93,7 +105,7 @@ export interface ErasureTable {
   markErased(id: string, hour: Hour): Promise<void>;
   /** Lists the hours in which an erasure found something, in their order. */
   listHours(id: string): Promise<readonly ErasureHour[]>;
-  /** Deletes the ids of an erasure from the tables: status `erased`. */
+  /** Deletes the ids of an erasure, of visitors and devices, from the tables: status `erased`. */
   forgetVisitors(id: string): Promise<void>;
   /**
    * Overwrites in the catalog's files what was deleted from its tables. False when another process was in the way; then it is to

@@ -11,11 +11,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { ClickIndex } from '../ads/click-index.ts';
-import { readDeviceId, type DeviceKeys } from '../ads/device-keys.ts';
+import type { DeviceKeys } from '../ads/device-keys.ts';
 import { linkFactsOf } from '../ads/link-facts-of.ts';
 import { DEVICE_PARAMETERS, VARIABLE_WIDTH } from '../catalog/link-rules.ts';
 import type { TrackingLink } from '../catalog/tracking-link.ts';
 import { AppError } from '../errors/app-error.ts';
+import { readDeviceId } from '../events/device-id.ts';
 import { mapClick, type ClickedDevice } from '../events/map-click.ts';
 import { UserAgents } from '../events/user-agent.ts';
 import { cutText, safeText } from '../events/wire-value.ts';

@@ -6,19 +6,22 @@
  * erasure is asked for are looked into at once: where they hold nothing, nobody waits for them; else they are erased as soon as
  * they are sealed, before they are exported (`beforeExport`). An hour that cannot be read holds up no other; it is tried again once a minute.
  *
+ * Clicks name no visitor. The devices that his rows tell of are recorded with the erasure before those rows go; a pass that has found
+ * any is followed by another over all hours, for clicks alone, until one finds no more.
+ *
  * An import or a back-fill that runs may have read rows before they were erased, and make new ones of them. So hours are looked through
  * again when it has ended, and an erasure does not end before.
  *
  * Everything is done twice to no effect, so it goes on after a crash, and several processes may do it at once.
  *
- * Memory: a block of a run, and the ids of the erasures that are not done.
+ * Memory: a block of a run, and the ids of the erasures that are not done, of visitors and of devices.
  */
 import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.ts';
 import { signCertificate, type CertificateFacts } from '../catalog/erasure-certificate.ts';
 import type { ErasureHour, PendingErasure } from '../catalog/erasures.ts';
 import { DATA_TYPES } from '../events/data-types.ts';
-import { addHours, formatBeijingHour, formatUtcHour, hourStartMs, type Hour } from '../events/hour.ts';
+import { addHours, formatBeijingHour, formatUtcHour, hourOf, hourStartMs, type Hour } from '../events/hour.ts';
 import type { HourGate } from '../exports/hour-gate.ts';
 import { waitFor, type Clock } from '../lib/clock.ts';
 import { describeFault } from '../lib/system-error.ts';
@@ -26,7 +29,7 @@ import type { PackageStore } from '../packages/package-store.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import type { VisitorEraser } from '../store/visitor-eraser.ts';
 import type { ErasureParticipant } from './erasure-participant.ts';
-import { HourErasure, isDue } from './hour-erasure.ts';
+import { describeErased, HourErasure, isDue } from './hour-erasure.ts';
 
 export type ErasureRunnerOptions = {
   readonly catalog: Catalog;
@@ -49,8 +52,8 @@ const RETRY_MS = 60_000;
 export class ErasureRunner {
   readonly #options: ErasureRunnerOptions;
   readonly #hourErasure: HourErasure;
-  /** Erasures whose open hours this process has looked into. */
-  readonly #lookedAhead = new Set<string>();
+  /** Erasures whose open hours this process has looked into, and for how many owners of clicks. */
+  readonly #lookedAhead = new Map<string, number>();
   /** Erasures for which the hours were looked through while an import ran, and which wait for its end. */
   readonly #waitingForImport = new Set<string>();
   #retriedAtMs = -Infinity;
@@ -95,7 +98,9 @@ export class ErasureRunner {
     for (const hour of (await eraser.hours()).filter((candidate) => candidate < until)) {
       const due = pending.filter(
         (erasure) =>
-          isDue(erasure, hour) && (isRetry || hour >= erasure.nextHour) && !this.#waitingForImport.has(erasure.id),
+          isDue(erasure, hour) &&
+          (isRetry || !erasure.failedHours.includes(hour)) &&
+          !this.#waitingForImport.has(erasure.id),
       );
       for (const ai of new Set(due.map((erasure) => erasure.ai))) {
         if (signal?.aborted) return;
@@ -121,12 +126,13 @@ export class ErasureRunner {
     this.#done = done;
   }
 
-  /** Learns up to where an erasure goes, once. */
+  /** Learns up to where an erasure goes: once, and again when more owners of clicks are known. */
   async #lookAhead(erasure: PendingErasure): Promise<PendingErasure> {
     const { catalog, store, eraser, clock } = this.#options;
-    if (this.#lookedAhead.has(erasure.id)) return erasure;
-    const { id, ai, visitorIds } = erasure;
-    let { untilMs, lastHour } = erasure;
+    const { id, ai, owners } = erasure;
+    if (this.#lookedAhead.get(id) === owners.length) return erasure;
+    let { untilMs } = erasure;
+    let lastHour = hourOf(untilMs);
     const sealedUntil = store.sealedUntil;
     // A clock that was set back: what came in before the request has the send time at which its hour began.
     if (clock.nowMs() < hourStartMs(sealedUntil) && untilMs < hourStartMs(sealedUntil)) {
@@ -134,15 +140,15 @@ export class ErasureRunner {
       lastHour = sealedUntil;
     }
     if (lastHour >= sealedUntil) {
-      const visitors = visitorIds.map((visitor) => ({ visitor, untilMs, erasure: 0 }));
+      const erased = describeErased({ ...erasure, untilMs }, 0, true);
       let mayHold = false;
       for (let hour = sealedUntil; hour <= lastHour && !mayHold; hour = addHours(hour, 1))
-        mayHold = await eraser.mayHold(hour, ai, visitors);
+        mayHold = await eraser.mayHold(hour, ai, erased);
       if (!mayHold) lastHour = addHours(sealedUntil, -1);
     }
     if (untilMs !== erasure.untilMs || lastHour !== erasure.lastHour)
       await catalog.erasures.update(id, { untilMs, lastHour });
-    this.#lookedAhead.add(id);
+    this.#lookedAhead.set(id, owners.length);
     return { ...erasure, untilMs, lastHour };
   }
 
@@ -160,13 +166,14 @@ export class ErasureRunner {
 
   /** Records how far an erasure has come: all sealed hours were looked through, also those that hold nothing at all. */
   async #advance(erasure: PendingErasure, { until, faults, isRetry }: Pass): Promise<void> {
-    const { nextHour, failedHours, lastHour } = erasure;
+    const { nextHour, failedHours, lastHour, owners } = erasure;
     const stillFailed = isRetry ? [] : failedHours;
     const newlyFailed = [...faults.keys()].filter((hour) => hour <= lastHour && isDue(erasure, hour));
     const failed = [...new Set([...stillFailed, ...newlyFailed])];
     const change = {
       nextHour: Math.max(nextHour, until) as Hour,
       failedHours: failed,
+      searchedOwners: owners.length,
       error: newlyFailed.length > 0 ? faults.get(newlyFailed[0]!)! : failed.length > 0 ? erasure.error : null,
     };
     const isNews = Object.entries(change).some(
@@ -177,21 +184,23 @@ export class ErasureRunner {
 
   async #tryFinish(erasure: PendingErasure, until: Hour): Promise<void> {
     const { catalog, participants } = this.#options;
-    const { id, ai, visitorIds, lastHour, nextHour, failedHours } = erasure;
+    const { id, ai, visitorIds, owners, searchedOwners, untilMs, lastHour, nextHour, failedHours } = erasure;
     const hours = await catalog.erasures.listHours(id);
     if (erasure.status === 'pending') {
       if (nextHour <= lastHour || lastHour >= until || failedHours.length > 0) return;
+      if (owners.length > searchedOwners || this.#lookedAhead.get(id) !== owners.length) return;
       for (const { hour } of hours) if (!(await this.#isPublishedAnew(ai, hour))) return;
       for (const { hour } of hours) {
         for (const participant of participants) await participant.hourPublished?.({ ai, hour });
         await this.#deleteLeftovers(ai, hour);
       }
       for (const participant of participants) {
-        await participant.forget?.({ ai, visitorIds });
+        await participant.forget?.({ ai, visitorIds, owners, untilMs });
         await participant.forgetAll?.();
       }
       await catalog.erasures.forgetVisitors(id);
     }
+    for (const participant of participants) if ((await participant.wipe?.()) === false) return;
     if (!(await catalog.erasures.wipeDeleted())) return;
     await catalog.erasures.finish(id, await this.#certify(erasure, hours));
     this.#lookedAhead.delete(id);

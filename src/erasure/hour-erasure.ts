@@ -1,7 +1,7 @@
 /**
  * Takes the visitors of all erasures that are due out of one project's hour: out of its rows, and of what was published of them.
  *
- * Steps: the hour is prepared and looked through → where it holds something, and under the lock of all processes: its export task is made
+ * Steps: the hour is prepared and looked through → devices that his rows tell of are recorded, and their clicks looked for, too → where it holds something, and under the lock of all processes: its export task is made
  * pending again, so that an export that runs publishes nothing → what goes is recorded → its manifests and packages are deleted,
  * and from now on old links answer 410 → its runs are rewritten → the record is marked. The export that follows publishes the
  * next revision.
@@ -16,6 +16,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { PackageStore } from '../packages/package-store.ts';
 import type { FoundVisitors } from '../store/hour-log/erase-runs.ts';
 import type { HourStore } from '../store/hour-store.ts';
+import type { Erased } from '../store/hour-log/visitor-matcher.ts';
 import type { VisitorEraser } from '../store/visitor-eraser.ts';
 import type { ErasureParticipant } from './erasure-participant.ts';
 
@@ -31,9 +32,14 @@ export type HourErasureOptions = {
 /** What was found in an hour, and for whom. */
 type Search = { readonly due: readonly PendingErasure[]; readonly found: FoundVisitors; readonly isBegun: boolean };
 
-/** Says whether an erasure has still to look at an hour. */
-export function isDue({ status, nextHour, failedHours, lastHour }: PendingErasure, hour: Hour): boolean {
-  return status === 'pending' && hour <= lastHour && (hour >= nextHour || failedHours.includes(hour));
+/** Says whether an erasure has still to look at an hour: for rows of the visitors, or for clicks of devices that were found since. */
+export function isDue(erasure: PendingErasure, hour: Hour): boolean {
+  const { status, lastHour, owners, searchedOwners } = erasure;
+  return status === 'pending' && hour <= lastHour && (areRowsDue(erasure, hour) || owners.length > searchedOwners);
+}
+
+function areRowsDue({ nextHour, failedHours }: PendingErasure, hour: Hour): boolean {
+  return hour >= nextHour || failedHours.includes(hour);
 }
 
 export class HourErasure {
@@ -51,16 +57,18 @@ export class HourErasure {
     const { catalog, store, eraser } = this.#options;
     if (!(await catalog.erasures.listUnfinished(ai)).some((erasure) => isDue(erasure, hour))) return;
     await store.prepare(hour);
-    const first = await this.#search(ai, hour);
+    let first = await this.#search(ai, hour);
+    if (await this.#learn(first)) first = await this.#search(ai, hour);
     if (!needsWork(first) && !(await eraser.holdsUncounted(hour))) return;
     await using _lock = await eraser.lock();
     const search = await this.#search(ai, hour); // anew: who had the lock before may have changed the hour
+    await this.#learn(search); // before the rows go that tell it
     if (needsWork(search)) {
       if (!isExported) await this.#restartTask(ai, hour);
       await this.#record(ai, hour, search);
       await this.#withdraw(ai, hour, search);
     }
-    await eraser.erase(hour, ai, visitorsOf(search.due), search.found);
+    await eraser.erase(hour, ai, erasedOf(search.due, hour), search.found);
     for (const { id } of search.due) await catalog.erasures.markErased(id, hour);
   }
 
@@ -68,7 +76,17 @@ export class HourErasure {
     const { catalog, eraser } = this.#options;
     const due = (await catalog.erasures.listUnfinished(ai)).filter((erasure) => isDue(erasure, hour));
     const begun = await Promise.all(due.map(({ id }) => catalog.erasures.isBegun(id, hour)));
-    return { due, found: await eraser.find(hour, ai, visitorsOf(due)), isBegun: begun.includes(true) };
+    return { due, found: await eraser.find(hour, ai, erasedOf(due, hour)), isBegun: begun.includes(true) };
+  }
+
+  /** Records by what clicks of the visitors are known. Says whether any of it is new: then there may be more to be found. */
+  async #learn({ due, found }: Search): Promise<boolean> {
+    let isNew = false;
+    for (const [place, { id }] of due.entries()) {
+      const owners = found.owners.filter(({ erasure }) => erasure === place).map(({ owner }) => owner);
+      if (owners.length > 0 && (await this.#options.catalog.erasures.addOwners(id, owners))) isNew = true;
+    }
+    return isNew;
   }
 
   /** An hour that has no task was never to be exported. */
@@ -94,8 +112,10 @@ export class HourErasure {
     await catalog.manifests.withdraw(ai, hour);
     await packages.deleteUnder(`${ai}/${formatUtcHour(hour)}`);
     const visitorIds = due.flatMap((erasure) => erasure.visitorIds);
+    const untilMs = Math.max(...due.map((erasure) => erasure.untilMs));
+    const { activations, clicks } = found;
     for (const participant of participants)
-      await participant.eraseHour?.({ ai, hour, visitorIds, activations: found.activations });
+      await participant.eraseHour?.({ ai, hour, visitorIds, activations, clicks, untilMs });
   }
 }
 
@@ -103,8 +123,17 @@ function needsWork({ found, isBegun }: Search): boolean {
   return isBegun || found.runPaths.length > 0;
 }
 
-function visitorsOf(due: readonly PendingErasure[]) {
-  return due.flatMap(({ visitorIds, untilMs }, erasure) =>
-    visitorIds.map((visitor) => ({ visitor, untilMs, erasure })),
-  );
+/** What is to be looked for in an hour; in one that was looked through before, clicks only. */
+function erasedOf(due: readonly PendingErasure[], hour: Hour): readonly Erased[] {
+  return due.flatMap((erasure, place) => describeErased(erasure, place, areRowsDue(erasure, hour)));
+}
+
+/** Says for the store what an erasure takes. `place` counts the erasures of one call. */
+export function describeErased(
+  { visitorIds, owners, untilMs }: PendingErasure,
+  place: number,
+  areRowsDue: boolean,
+): readonly Erased[] {
+  const clicks = owners.map((owner) => ({ owner, untilMs, erasure: place }));
+  return areRowsDue ? [...visitorIds.map((visitor) => ({ visitor, untilMs, erasure: place })), ...clicks] : clicks;
 }

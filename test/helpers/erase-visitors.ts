@@ -50,8 +50,8 @@ export async function untilErased(server: Erasing, receiptId: string) {
   return done.certificate;
 }
 
-/** Lists the files of a data directory that hold a text, packages unpacked. */
-export async function filesWith(folder: string, text: string): Promise<readonly string[]> {
+/** Lists the files of a data directory that hold a text or bytes, packages unpacked. */
+export async function filesWith(folder: string, text: string | Buffer): Promise<readonly string[]> {
   const found: string[] = [];
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;

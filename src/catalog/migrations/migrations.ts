@@ -5,6 +5,7 @@ import { adsTables } from './0003-ads.ts';
 import { projectSettings } from './0004-project-settings.ts';
 import { erasures } from './0005-erasures.ts';
 import { legacyExport } from './0006-legacy-export.ts';
+import { erasedClicks } from './0007-erased-clicks.ts';
 import type { Migration, UnnumberedMigration } from './migrate.ts';
 
 const IN_ORDER: readonly UnnumberedMigration[] = [
@@ -14,6 +15,7 @@ const IN_ORDER: readonly UnnumberedMigration[] = [
   projectSettings,
   erasures,
   legacyExport,
+  erasedClicks,
 ];
 
 export const MIGRATIONS: readonly Migration[] = IN_ORDER.map((migration, place) => ({

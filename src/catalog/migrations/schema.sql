@@ -1,4 +1,4 @@
--- The catalog's tables after migration 6; for readers, nothing runs it.
+-- The catalog's tables after migration 7; for readers, nothing runs it.
 -- Made by: node src/catalog/migrations/schema-dump.test-helper.ts
 
 CREATE TABLE ads_label (
@@ -37,7 +37,7 @@ CREATE TABLE erasure (
   last_hour INTEGER NOT NULL, -- the hour of until_ms, or one before it where that holds nothing
   error TEXT,
   certificate TEXT -- JSON, when done
-) STRICT, WITHOUT ROWID;
+, searched_owners INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 
 CREATE TABLE erasure_hour (
   erasure_id TEXT NOT NULL REFERENCES erasure (id),
@@ -52,7 +52,7 @@ CREATE TABLE erasure_hour (
 CREATE TABLE erasure_visitors (
   erasure_id TEXT NOT NULL PRIMARY KEY, -- no reference: a table that has one is emptied row by row
   visitors TEXT NOT NULL -- JSON
-) STRICT, WITHOUT ROWID;
+, owners TEXT NOT NULL DEFAULT '[]') STRICT, WITHOUT ROWID;
 
 CREATE TABLE legacy_package (
   ai TEXT NOT NULL REFERENCES project (ai),

@@ -36,14 +36,14 @@ describe('erasing from a large run', () => {
     const [from, to] = [join(folder, 'a.run'), join(folder, 'a-e1.run')];
     writeLargeRun(from);
     assert.ok((await stat(from)).size > 60 * MIB);
-    const visitors = Array.from({ length: 100 }, (_, place) => ({
+    const erased = Array.from({ length: 100 }, (_, place) => ({
       visitor: `u-${String(10 * place).padStart(4, '0')}`,
       untilMs: RECORDS,
       erasure: 0,
     }));
     const peakBefore = process.resourceUsage().maxRSS;
-    const found = findVisitors({ runPaths: [from], ai: AI, visitors });
-    rewriteRuns({ runs: [{ from, to }], ai: AI, visitors });
+    const found = findVisitors({ runPaths: [from], ai: AI, erased });
+    rewriteRuns({ runs: [{ from, to }], ai: AI, erased });
     const grownMib = (process.resourceUsage().maxRSS - peakBefore) / 1024;
     assert.deepEqual(found.counts, [{ erasure: 0, kind: 'evar', rows: RECORDS / 10 }]);
     assert.equal(readRunIndex(to).groups[0]?.rows, RECORDS * 0.9);

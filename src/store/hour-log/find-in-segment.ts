@@ -1,22 +1,22 @@
 /**
- * Says whether a segment of an open hour holds records of visitors. A worker job; holds the segment in memory, as sorting does.
+ * Says whether a segment of an open hour holds records of visitors, or clicks of their devices. A worker job; holds the segment in memory, as sorting does.
  *
  * Sees every frame that was acknowledged before it began; what its collector writes meanwhile may be missed.
  */
 import { readFileSync } from 'node:fs';
 import { KINDS, RECEIPT_BYTES, RECORD_HEADER_BYTES } from './record-codec.ts';
 import { batchesOf, validLengthOf } from './segment.ts';
-import { VisitorMatcher, type ErasedVisitor } from './visitor-matcher.ts';
+import { VisitorMatcher, type Erased } from './visitor-matcher.ts';
 
 export type FindInSegmentJob = {
   readonly segmentPath: string;
   readonly ai: string;
-  readonly visitors: readonly ErasedVisitor[];
+  readonly erased: readonly Erased[];
 };
 
 /** Looks through a segment's whole frames. @throws the system error ENOENT when it has become a run; AppError store_corrupt */
-export function findInSegment({ segmentPath, ai, visitors }: FindInSegmentJob): boolean {
-  const matcher = new VisitorMatcher(visitors);
+export function findInSegment({ segmentPath, ai, erased }: FindInSegmentJob): boolean {
+  const matcher = new VisitorMatcher(erased);
   const bytes = readFileSync(segmentPath);
   for (const batch of batchesOf(bytes, validLengthOf(bytes), segmentPath)) {
     let at = batch.start;

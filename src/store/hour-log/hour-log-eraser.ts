@@ -44,7 +44,7 @@ import {
   SEGMENT_SUFFIX,
 } from './layout.ts';
 import { listSegments } from './seal.ts';
-import type { ErasedVisitor } from './visitor-matcher.ts';
+import type { Erased } from './visitor-matcher.ts';
 
 /** The jobs that cost CPU; the system runs them in worker threads. */
 export interface EraseJobs {
@@ -91,9 +91,9 @@ export class HourLogEraser implements VisitorEraser {
     return [...hours].sort((a, b) => a - b);
   }
 
-  find(hour: Hour, ai: string, visitors: readonly ErasedVisitor[]): Promise<FoundVisitors> {
+  find(hour: Hour, ai: string, erased: readonly Erased[]): Promise<FoundVisitors> {
     const runPaths = new HourLogReader(this.#root).runPaths(hour);
-    return this.#jobs.findVisitors({ runPaths, ai, visitors });
+    return this.#jobs.findVisitors({ runPaths, ai, erased });
   }
 
   async holdsUncounted(hour: Hour): Promise<boolean> {
@@ -107,29 +107,29 @@ export class HourLogEraser implements VisitorEraser {
     return false;
   }
 
-  async erase(hour: Hour, ai: string, visitors: readonly ErasedVisitor[], found: FoundVisitors): Promise<void> {
+  async erase(hour: Hour, ai: string, erased: readonly Erased[], found: FoundVisitors): Promise<void> {
     const root = this.#root;
     const folder = hourFolder(root, hour);
     const ready = readReady(root, hour);
     if (ready) {
-      const runs = await this.#rewrite(folder, ready.runs, { ai, visitors, found });
+      const runs = await this.#rewrite(folder, ready.runs, { ai, erased, found });
       const list: ReadyHour = { ...ready, runs };
       if (runs !== ready.runs) await writeFileAtomic(readyPath(root, hour), buildCheckedJson(list));
       await deleteUnnamed(folder, new Set(runs));
     }
     for (const { id, commit } of new HourLogReader(root).committedImports())
       if (commit.hours.some((entry) => entry.hour === hour))
-        await this.#eraseImport(id, commit, { hour, ai, visitors, found });
+        await this.#eraseImport(id, commit, { hour, ai, erased, found });
   }
 
-  async mayHold(hour: Hour, ai: string, visitors: readonly ErasedVisitor[]): Promise<boolean> {
+  async mayHold(hour: Hour, ai: string, erased: readonly Erased[]): Promise<boolean> {
     const folder = hourFolder(this.#root, hour);
     for (const name of await listSegments(folder)) {
       const path = join(folder, name);
       const isHeld = await this.#jobs
-        .findInSegment({ segmentPath: path + SEGMENT_SUFFIX, ai, visitors })
+        .findInSegment({ segmentPath: path + SEGMENT_SUFFIX, ai, erased })
         .catch((error: unknown) => {
-          if (isSystemError(error, 'ENOENT')) return this.#isInRun(path + RUN_SUFFIX, ai, visitors);
+          if (isSystemError(error, 'ENOENT')) return this.#isInRun(path + RUN_SUFFIX, ai, erased);
           throw error;
         })
         .catch(() => true); // unreadable, or gone on: told when the hour is erased
@@ -151,16 +151,16 @@ export class HourLogEraser implements VisitorEraser {
     }
   }
 
-  async #isInRun(path: string, ai: string, visitors: readonly ErasedVisitor[]): Promise<boolean> {
-    return (await this.#jobs.findVisitors({ runPaths: [path], ai, visitors })).runPaths.length > 0;
+  async #isInRun(path: string, ai: string, erased: readonly Erased[]): Promise<boolean> {
+    return (await this.#jobs.findVisitors({ runPaths: [path], ai, erased })).runPaths.length > 0;
   }
 
-  async #eraseImport(id: string, commit: ImportCommit, erased: HourErasure): Promise<void> {
+  async #eraseImport(id: string, commit: ImportCommit, erasure: HourErasure): Promise<void> {
     const folder = importFolder(this.#root, id);
     const hours = [];
     for (const entry of commit.hours)
       hours.push(
-        entry.hour === erased.hour ? { ...entry, runs: await this.#rewrite(folder, entry.runs, erased) } : entry,
+        entry.hour === erasure.hour ? { ...entry, runs: await this.#rewrite(folder, entry.runs, erasure) } : entry,
       );
     const list: ImportCommit = { ...commit, hours };
     if (hours.some((entry, place) => entry.runs !== commit.hours[place]!.runs))
@@ -172,14 +172,13 @@ export class HourLogEraser implements VisitorEraser {
   async #rewrite(
     folder: string,
     runs: readonly string[],
-    erased: Omit<HourErasure, 'hour'>,
+    { ai, erased, found }: Omit<HourErasure, 'hour'>,
   ): Promise<readonly string[]> {
-    const { ai, visitors, found } = erased;
     const holding = new Set(found.runPaths.filter((path) => dirname(path) === folder).map((path) => basename(path)));
     const renamed = runs.filter((run) => holding.has(run)).map((run) => ({ run, fresh: nextGeneration(run) }));
     if (renamed.length === 0) return runs;
     const pairs = renamed.map(({ run, fresh }) => ({ from: join(folder, run), to: join(folder, fresh) }));
-    await this.#jobs.rewriteRuns({ runs: pairs, ai, visitors });
+    await this.#jobs.rewriteRuns({ runs: pairs, ai, erased });
     return runs.map((run) => renamed.find((one) => one.run === run)?.fresh ?? run);
   }
 }
@@ -187,7 +186,7 @@ export class HourLogEraser implements VisitorEraser {
 type HourErasure = {
   readonly hour: Hour;
   readonly ai: string;
-  readonly visitors: readonly ErasedVisitor[];
+  readonly erased: readonly Erased[];
   readonly found: FoundVisitors;
 };
 

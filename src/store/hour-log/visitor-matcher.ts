@@ -4,19 +4,25 @@
  * A row is the visitor's if its sort key names the visitor, or, where the key names nobody (server events completed after the
  * seal), if its line or the visitor kept in its extras does. An id as wide as its column also takes the rows of longer ids that an export shows
  * as this one: nobody outside can tell them apart. A rejected event is the visitor's if its `u` is; one that has no readable `u`, or of which only the
- * beginning was kept, if one of its texts is exactly the id. Where nothing names the visitor, nothing is taken.
+ * beginning was kept, if one of its texts is exactly the id. Where nothing names the visitor, nothing is taken. A click is told by the
+ * devices and origins of the visitor (click-matcher.ts), and by his id where it stands as the id of a device.
  *
  * Cost: one look-up a row; a rejected event is parsed only if it holds an id's bytes.
  */
 import { findField } from '../../events/csv-line.ts';
 import { columnsOf } from '../../events/data-types.ts';
 import type { RecordKind } from '../../events/event-row.ts';
+import { OAID_WIDTH, readDeviceId } from '../../events/device-id.ts';
 import { CUT_MARK, mayBeCut, visitorFieldOf, visitorKeyOf } from '../../events/visitor-key.ts';
 import { readText } from '../../events/wire-value.ts';
+import { ClickMatcher, type ErasedClicks } from './click-matcher.ts';
 import { decodeExtras } from './record-codec.ts';
 
 /** A visitor whose records up to an instant are to go; `erasure` is the caller's number for whom they are counted. */
 export type ErasedVisitor = { readonly visitor: string; readonly untilMs: number; readonly erasure: number };
+
+/** What is to go: the records of visitors, and the clicks of their devices. */
+export type Erased = ErasedVisitor | ErasedClicks;
 
 /** Where the parts of a record lie; a run's cursor and a segment's record both can be given so. */
 export type RecordParts = {
@@ -43,8 +49,11 @@ export class VisitorMatcher {
   readonly #byId = new Map<string, ErasedVisitor[]>();
   /** What a rejected event that names one of the ids surely holds. Undefined when only parsing can tell. */
   readonly #needles: readonly Buffer[] | undefined;
+  readonly #clicks: ClickMatcher;
 
-  constructor(visitors: readonly ErasedVisitor[]) {
+  constructor(erasedThings: readonly Erased[]) {
+    const visitors = erasedThings.filter((erased) => 'visitor' in erased);
+    this.#clicks = new ClickMatcher(erasedThings.flatMap(clicksOf));
     for (const erased of visitors) {
       const { visitor } = erased;
       add(this.#byKey, bytesOf(visitorKeyOf(visitor)), erased);
@@ -59,8 +68,15 @@ export class VisitorMatcher {
       : ids.map((id) => Buffer.from(JSON.stringify(id).slice(1, -1)));
   }
 
+  /** Says whether a record of a kind can be one of those looked for: where only clicks are, nothing else is read. */
+  mayMatch(kind: RecordKind): boolean {
+    return this.#byId.size > 0 || kind === 'ads_track_click';
+  }
+
   /** Gives the number of the erasure that a record is to go for; undefined when it stays. */
   match(kind: RecordKind, record: RecordParts): number | undefined {
+    if (kind === 'ads_track_click')
+      return record.lineStart === record.extrasStart ? undefined : this.#clicks.match(record); // no tail names a device
     const found = this.#find(kind, record);
     return found?.find(({ untilMs }) => record.sendTimeMs <= untilMs)?.erasure;
   }
@@ -125,6 +141,13 @@ export class VisitorMatcher {
       (text) => this.#byId.get(text),
     );
   }
+}
+
+/** Apps name their devices as visitors: such an id is also looked for among the ids of clicks. */
+function clicksOf(erased: Erased): readonly ErasedClicks[] {
+  if ('owner' in erased) return [erased];
+  const device = readDeviceId(erased.visitor, OAID_WIDTH);
+  return device === null ? [] : [{ ...erased, owner: { device } }];
 }
 
 /** Undefined for what is no JSON; the parser's own error would carry a piece of the event into logs. */
