@@ -10,15 +10,11 @@
  */
 import { hash } from 'node:crypto';
 import { NO_RULES, type RuleSet } from '../rules/rule-set.ts';
-import { buildTagRow } from './action-tags.ts';
 import { MAX_ACTION_ELEMENTS } from './check-event.ts';
 import { MAX_ROWS, tooManyTags } from './map-events.ts';
 import { TapeActionFields } from './tape-action-fields.ts';
 import {
-  ELEMENT_HREF,
-  ELEMENT_INDEX,
   ELEMENT_KEYS,
-  ELEMENT_VALUE,
   ELEMENT_XPATH,
   keyPlacesOf,
   planOf,
@@ -30,10 +26,12 @@ import type { Fallback } from './column-sources.ts';
 import { csvField, isPlainField } from './csv.ts';
 import type { DataType } from './data-types.ts';
 import { ROW_FLAGS } from './event-row.ts';
-import { actionRequestId, eventRowId, pageRequestId, ROW_ID_BYTES, vstRequestId } from './ids.ts';
+import { eventRowId, pageRequestId, ROW_ID_BYTES, vstRequestId } from './ids.ts';
 import { Occurrences } from './occurrences.ts';
 import type { PageDomains } from './page-domains.ts';
 import { KEY_TIME_BYTES, RECORD_HEADER_BYTES, SEND_TIME_DIGITS, type RecordWriter } from './record-writer.ts';
+import { writeTag } from './tag-record.ts';
+import { copyUnescaped, integerOf, writeActionRequestId, writeHex } from './tape-bytes.ts';
 import { writeCanonical } from './tape-canonical.ts';
 import { copyWithin } from './copy-within.ts';
 import { MAP_LIMITS } from './wire-value.ts';
@@ -76,7 +74,6 @@ const NO_HEAD = { dataType: undefined, bytes: new Uint8Array(0) } as const;
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const HEX = Buffer.from('0123456789abcdef');
 const NO_PLACES = new Int32Array(ELEMENT_KEYS.length).fill(-1);
 
 /** What is known of a shape of events: where its keys are, and its plan for each data type. */
@@ -108,8 +105,8 @@ export class PlainEvents {
   // The event being mapped.
   #timeMs = 0;
   #timeAt = 0;
-  /** The time of the row that was written last. */
-  #rowTimeMs = 0;
+  /** Where the sort key of the row that was written last has its time. */
+  #keyTimeAt = 0;
   #pageId: string | null = null;
   #domain: string | null = null;
   #holeAt = 0;
@@ -233,31 +230,22 @@ export class PlainEvents {
   /** Writes a row for each rule that the action fits whose row was written last. */
   #tag(type: string, first: number, event: KeyPlaces, innerObject: number, place: number): void {
     const { inner } = this.#tape;
-    const innerFirst = inner.firsts[innerObject]!;
-    const element = elementPlacesOf(inner.shapes[innerObject]!);
-    const at = (key: number, from: number): number => (key < 0 ? -1 : from + key);
-    const places = {
-      d: at(event.d, first),
-      p: at(event.p, first),
-      q: at(event.q, first),
-      x: at(element[ELEMENT_XPATH]!, innerFirst),
-      idx: at(element[ELEMENT_INDEX]!, innerFirst),
-      v: at(element[ELEMENT_VALUE]!, innerFirst),
-      h: at(element[ELEMENT_HREF]!, innerFirst),
-    };
+    const fields = this.#fields;
+    if (place === 0) fields.ofEvent(type, event, first);
+    fields.ofElement(elementPlacesOf(inner.shapes[innerObject]!), inner.firsts[innerObject]!);
     const { rules, isWeb } = this.#request;
-    const ruleIds = rules.match(place === 0 ? this.#fields.ofEvent(type, places) : this.#fields.ofElement(places));
+    const ruleIds = rules.match(fields);
     if (ruleIds.length === 0) return;
     this.tags += ruleIds.length;
     if (this.tags > MAX_ROWS) throw tooManyTags();
-    const rowId = this.#rowId;
     const action = {
-      rowId,
-      actionRequestId: actionRequestId(isWeb, rowId),
-      visitor: this.#visitor,
-      timeMs: this.#rowTimeMs,
+      isWeb,
+      rowId: this.#rowId,
+      keyTimeAt: this.#keyTimeAt,
+      visitorStart: this.#uStart,
+      visitorEnd: this.#uEnd,
     };
-    for (const ruleId of ruleIds) this.#writer.row(buildTagRow(action, ruleId));
+    for (const ruleId of ruleIds) writeTag(this.#writer, action, ruleId);
   }
 
   /** Reads what every row of the event needs; false when it is not there in the plain form. */
@@ -397,12 +385,12 @@ export class PlainEvents {
       else if (kind !== VALUE.null) return false;
     }
 
-    this.#rowTimeMs = timeMs;
     let at = start + RECORD_HEADER_BYTES;
     at = copyWithin(out, at, this.#uStart, this.#uEnd);
     out[at++] = 0;
     at = copyWithin(out, at, this.#sStart, this.#sEnd);
     out[at++] = 0;
+    this.#keyTimeAt = at;
     writeTime(out, at, dataType === 'visit' ? 0 : timeMs, 0x80);
     at += KEY_TIME_BYTES;
     for (let byte = 0; byte < ROW_ID_BYTES; byte += 1) out[at + byte] = this.#rowId[byte]!;
@@ -535,16 +523,8 @@ export class PlainEvents {
       case 'ownPageKey':
       case 'pageKey':
         return this.#pageId === null ? at : writeAscii(out, at, this.#pageId);
-      case 'actionKey': {
-        out[at] = this.#request.isWeb ? 0x77 : 0x6d;
-        out[at + 1] = 0x61;
-        out[at + 2] = 0x3a;
-        for (let digit = 0; digit < 27; digit += 1) {
-          const byte = this.#rowId[digit >> 1]!;
-          out[at + 3 + digit] = HEX[(digit & 1) === 0 ? byte >> 4 : byte & 15]!;
-        }
-        return at + 30;
-      }
+      case 'actionKey':
+        return writeActionRequestId(out, at, this.#request.isWeb, this.#rowId);
       case 'rememberedDomain': {
         if (this.#domain === null) return at;
         const field = isPlainField(this.#domain) ? this.#domain : csvField(this.#domain);
@@ -571,7 +551,7 @@ export class PlainEvents {
     for (let unit = 0; unit < name.length; unit += 1) out[at++] = name.charCodeAt(unit);
     const lengthAt = at;
     at += 4;
-    if (kind === VALUE.escapedText) at = copyUnescaped(out, at, start, end);
+    if (kind === VALUE.escapedText) at = copyUnescaped(out, at, out, start, end);
     else at = copyWithin(out, at, start, end);
     writer.u32At(lengthAt, at - lengthAt - 4);
     writer.at = at;
@@ -601,16 +581,6 @@ function writeBytes(to: Uint8Array, at: number, bytes: Uint8Array): number {
   return at + bytes.length;
 }
 
-/** Copies a text with escapes as the text that it stands for. */
-function copyUnescaped(bytes: Uint8Array, at: number, start: number, end: number): number {
-  let target = at;
-  for (let place = start; place < end; place += 1) {
-    if (bytes[place] === BACKSLASH) place += 1;
-    bytes[target++] = bytes[place]!;
-  }
-  return target;
-}
-
 /** Copies a text as it stands in JSON, with all of its quotes and backslashes escaped once more. */
 function copyQuoted(bytes: Uint8Array, at: number, start: number, end: number): number {
   let target = at;
@@ -632,16 +602,6 @@ function writeAscii(to: Uint8Array, at: number, text: string): number {
   return at + text.length;
 }
 
-/** Writes hex digits of a text as bytes. */
-function writeHex(to: Uint8Array, at: number, text: string, from: number, digits: number): void {
-  for (let digit = 0; digit < digits; digit += 2)
-    to[at + (digit >> 1)] = (nibble(text.charCodeAt(from + digit)) << 4) | nibble(text.charCodeAt(from + digit + 1));
-}
-
-function nibble(code: number): number {
-  return code < 0x3a ? code - 0x30 : code - 0x57;
-}
-
 /** Writes a non-negative time as eight bytes, the highest first, with these bits flipped in the first byte. */
 function writeTime(to: Uint8Array, at: number, timeMs: number, flip: number): void {
   const high = Math.floor(timeMs / 0x1_0000_0000);
@@ -654,12 +614,6 @@ function writeTime(to: Uint8Array, at: number, timeMs: number, flip: number): vo
   to[at + 5] = low >>> 16;
   to[at + 6] = low >>> 8;
   to[at + 7] = low;
-}
-
-function integerOf(json: Uint8Array, start: number, end: number): number {
-  let number = 0;
-  for (let at = start; at < end; at += 1) number = number * 10 + json[at]! - 0x30;
-  return number;
 }
 
 /** Says whether a text is a whole number that is printed as it is written. */

@@ -2,7 +2,7 @@
  * The rules of a project, ready to be asked which of them an action fits.
  *
  * Who compiles is the catalog, once after each change of a project's rules; who asks is the mapping, at every action that comes in.
- * Synchronous, and allocates nothing for an action that fits no rule but what the action's own values cost.
+ * Synchronous, and allocates nothing for an action that fits no rule.
  */
 import { AppError } from '../errors/app-error.ts';
 import type { ActionFields, ConditionName } from './action-fields.ts';
