@@ -203,6 +203,22 @@ describe('TapeMapper', () => {
     assert.ok(tagged > 1_000, `${tagged} tags`);
   });
 
+  test('finds rules by texts with escapes and letters of several bytes', () => {
+    for (const odd of ['"', '\\', 'a"b,c\\', '\\"\\', '苹"果', '😀'])
+      for (const [name, event, element] of [
+        ['domain', { d: odd }, {}],
+        ['path', { p: odd }, {}],
+        ['query', { q: odd }, {}],
+        ['xpath', {}, { x: odd }],
+        ['value', {}, { v: odd }],
+        ['href', {}, { h: odd }],
+      ] as const) {
+        const click = { t: 'clck', u: 'u', tm: 1, ...event, e: [element, {}] };
+        const tagged = new Twins(compileRules([rule('0000000a', { [name]: odd })])).compare(JSON.stringify([click]));
+        assert.equal(tagged, Object.keys(element).length > 0 ? 1 : 2, `${name} ${odd}`);
+      }
+  });
+
   test('stores a hundred tags of each of many elements as the slow way does', () => {
     const many = Array.from({ length: 120 }, (_, place) => rule((place + 16 ** 7).toString(16), { index: place % 2 }));
     const elements = Array.from({ length: 300 }, (_, place) => ({ idx: place % 3, v: 'x'.repeat(place) }));
