@@ -14,10 +14,13 @@ import type { RunRecord, RunWriter } from './run-writer.ts';
 const TAIL_MS = 10 * 60_000;
 
 type TailKey = { readonly key: Buffer; readonly sendTimeMs: number };
+type TailGroup = { readonly ai: string; readonly kind: RecordKind; readonly keys: TailKey[] };
 
 export class TailKeys {
   readonly #fromMs: number;
-  readonly #groups = new Map<string, { readonly ai: string; readonly kind: RecordKind; readonly keys: TailKey[] }>();
+  readonly #groups = new Map<string, TailGroup>();
+  /** That of the record before: records come group by group, and to look for it by name costs as much as all else. */
+  #last: TailGroup | undefined;
 
   constructor(hour: Hour) {
     this.#fromMs = hourEndMs(hour) - TAIL_MS;
@@ -36,10 +39,15 @@ export class TailKeys {
       const { tm = '0' } = decodeExtras(bytes.subarray(extrasStart, end));
       writeKeyTime(key, Number(tm), key.length - ROW_ID_BYTES - KEY_TIME_BYTES);
     }
+    if (this.#last?.ai !== ai || this.#last.kind !== kind) this.#last = this.#groupOf(ai, kind);
+    this.#last.keys.push({ key, sendTimeMs });
+  }
+
+  #groupOf(ai: string, kind: RecordKind): TailGroup {
     const name = `${ai} ${kind}`;
     const group = this.#groups.get(name) ?? { ai, kind, keys: [] };
     this.#groups.set(name, group);
-    group.keys.push({ key, sendTimeMs });
+    return group;
   }
 
   /** Writes one tail group for each project and kind. */
