@@ -4,8 +4,8 @@
  *   node bench/rule-matching.ts
  *
  * The rules are those of a shop whose people have marked the elements of its pages: most by a whole xpath on one page or on the pages
- * of a kind, some by text, link or place in a list, a few by pieces of an xpath. One action in four fits a rule. Both ways of mapping
- * take turns in every round, and the median of the rounds is shown.
+ * of a kind, some by text, link or place in a list, a few by pieces of an xpath. One action in four fits a rule. An action that is matched alone is a parsed event, whose texts are
+ * encoded first; on the tape they are already. Both ways of mapping take turns in every round, and the median is shown.
  */
 import type { Mapper } from '../src/events/map-events.ts';
 import { TapeMapper } from '../src/events/map-tape.ts';

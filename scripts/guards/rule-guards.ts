@@ -25,7 +25,7 @@ export const RULE_GUARDS: readonly Guard[] = [
     name: 'matching-bounded',
     protects: "no request keeps a collector busy with its project's rules",
     file: 'src/rules/rule-set.ts',
-    find: 'if (cost.units > MAX_MATCHED_UNITS)',
+    find: 'if (cost.bytes > MAX_MATCHED_BYTES)',
     replacement: 'if (cost.units === Infinity)',
     test: { file: 'test/rules.e2e.test.ts', name: 'a request whose actions would take a minute to be tried' },
   },

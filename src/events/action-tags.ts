@@ -5,8 +5,13 @@
  * its visitor is kept beside it, though no column shows it, so that an erasure finds it. So the tags of an action that is sent
  * again are duplicates as the action is, and a back-fill gives the same rows as the arrival would have.
  */
-import type { ActionFields } from '../rules/action-fields.ts';
-import { FIELD_WIDTHS } from '../rules/action-fields.ts';
+import {
+  ActionFields,
+  CONDITION_NAMES,
+  FIELD_WIDTHS,
+  type ConditionName,
+  type TextSpan,
+} from '../rules/action-fields.ts';
 import type { WireObject } from './column-sources.ts';
 import type { EventRow } from './event-row.ts';
 import { ROW_ID_BYTES } from './ids.ts';
@@ -53,19 +58,12 @@ export function buildTagRow({ rowId, actionRequestId, visitor, timeMs }: TaggedA
 }
 
 /** The values of one element of a wire event, each read once; the event's own once for all of its elements. */
-export class WireActionFields implements ActionFields {
-  readonly type: string;
+export class WireActionFields extends ActionFields {
   readonly #event: WireObject;
   #element: WireObject = {};
-  /** Undefined: not read yet. */
-  #domain: string | null | undefined;
-  #path: string | null | undefined;
-  #query: string | null | undefined;
-  #xpath: string | null | undefined;
-  #value: string | null | undefined;
-  #href: string | null | undefined;
 
   constructor(event: WireObject) {
+    super();
     this.type = String(event.t);
     this.#event = event;
   }
@@ -73,38 +71,37 @@ export class WireActionFields implements ActionFields {
   /** Gives these values of another element. */
   of(element: WireObject): this {
     this.#element = element;
-    this.#xpath = undefined;
-    this.#value = undefined;
-    this.#href = undefined;
+    this.forgetElement();
     return this;
   }
 
-  domain(): string | null {
-    if (this.#domain === undefined) this.#domain = textOf(this.#event.d, FIELD_WIDTHS.domain);
-    return this.#domain;
+  protected locate(place: number, span: TextSpan): boolean {
+    const text = this.#textOf(CONDITION_NAMES[place]!);
+    if (text !== null) span.setText(text);
+    return text !== null;
   }
-  path(): string | null {
-    if (this.#path === undefined) this.#path = textOf(this.#event.p, FIELD_WIDTHS.path);
-    return this.#path;
-  }
-  query(): string | null {
-    if (this.#query === undefined) this.#query = textOf(this.#event.q, FIELD_WIDTHS.query);
-    return this.#query;
-  }
-  xpath(): string | null {
-    if (this.#xpath === undefined) this.#xpath = textOf(this.#element.x, FIELD_WIDTHS.xpath);
-    return this.#xpath;
-  }
-  index(): number | null {
-    return readInteger(this.#element.idx);
-  }
-  value(): string | null {
-    if (this.#value === undefined) this.#value = textOf(this.#element.v, FIELD_WIDTHS.value);
-    return this.#value;
-  }
-  href(): string | null {
-    if (this.#href === undefined) this.#href = textOf(this.#element.h, FIELD_WIDTHS.href);
-    return this.#href;
+
+  #textOf(name: ConditionName): string | null {
+    const event = this.#event;
+    const element = this.#element;
+    switch (name) {
+      case 'domain':
+        return textOf(event.d, FIELD_WIDTHS.domain);
+      case 'path':
+        return textOf(event.p, FIELD_WIDTHS.path);
+      case 'query':
+        return textOf(event.q, FIELD_WIDTHS.query);
+      case 'xpath':
+        return textOf(element.x, FIELD_WIDTHS.xpath);
+      case 'index': {
+        const index = readInteger(element.idx);
+        return index === null ? null : String(index);
+      }
+      case 'value':
+        return textOf(element.v, FIELD_WIDTHS.value);
+      case 'href':
+        return textOf(element.h, FIELD_WIDTHS.href);
+    }
   }
 }
 

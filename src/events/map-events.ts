@@ -126,7 +126,7 @@ export function beginRun(request: Run['request'], mapper: Mapper): Run {
     ignored: new Map(),
     made: new Map(),
     occurrences: new Occurrences(),
-    matchCost: { units: 0 },
+    matchCost: { bytes: 0 },
     lineUnits: 0,
   };
 }

@@ -47,7 +47,8 @@ class Twins {
     this.#slowMapper = newMapper(rules);
   }
 
-  compare(json: string, request: TapeRequest = REQUEST): void {
+  /** Returns how many tags both have made. */
+  compare(json: string, request: TapeRequest = REQUEST): number {
     const text = Buffer.from(json);
     assert.ok(this.#tape.read(text, DEFAULT_WIRE_LIMITS), 'the body is not on the tape');
     const { values, oversize } = parseElements(text, DEFAULT_WIRE_LIMITS);
@@ -56,6 +57,7 @@ class Twins {
     assert.deepEqual(quick.rejections, slow.rejections);
     assert.deepEqual(quick.receipts, slow.receipts);
     assert.equal(encoder.encode(quick).toString('latin1'), encoder.encode(slow).toString('latin1'));
+    return quick.receipts.find(({ line }) => line === 'action_tag')?.rows ?? 0;
   }
 }
 
@@ -147,7 +149,85 @@ const storesTheSame = (of: string, ruleSet: RuleSet): void =>
     );
   });
 
+/** What conditions are drawn from: what is sent, as it is stored. */
+const sentTexts = ['a', 'shop.test', '/p/1', 'a"b,c\\', '"', '\\', '苹果', '😀', ' a', '1.5', 'true', '12', 'x'.repeat(60)] as const; // prettier-ignore
+const condition = <Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value | null> =>
+  fc.option(value, { freq: 1, nil: null });
+const sentText = fc.constantFrom(...sentTexts);
+const pattern = fc.oneof(sentText, fc.constantFrom('*', '/p/*', '*"*', '*\\', '*果', '苹*', '*b,*', 'x*x'));
+const elementThatFits = fc.record(
+  { x: mostly(sentText), v: mostly(sentText), h: mostly(sentText), idx: mostly(fc.constantFrom(0, 1, 12)) },
+  { requiredKeys: [] },
+);
+const drafts = fc.array(
+  fc.record(
+    {
+      type: fc.constantFrom('clck' as const, 'clck' as const, 'chng' as const, 'page' as const),
+      domain: condition(fc.constantFrom('shop.test', 'other.test', '苹果')),
+      path: condition(pattern),
+      query: condition(fc.constantFrom('k=v', 'q=1', 'q=1&k=v', '"')),
+      xpath: condition(pattern),
+      index: condition(fc.constantFrom(0, 1, 12)),
+      value: condition(sentText),
+      href: condition(sentText),
+    },
+    { requiredKeys: [] },
+  ),
+  { minLength: 10, maxLength: 40, size: 'max' },
+);
+
 describe('TapeMapper', () => {
+  test('finds the rules that the slow way finds, whatever the rules and the actions', () => {
+    const click = fc.record(
+      {
+        t: fc.constantFrom('clck', 'clck', 'chng', 'sbmt'),
+        u: fc.constantFrom('visitor-1', '访客', 'v'.repeat(64)),
+        s: fc.constantFrom('session-1', ''),
+        tm: fc.constantFrom(1_795_469_638_313, 0),
+        d: mostly(fc.constantFrom('shop.test', 'other.test')),
+        p: mostly(sentText),
+        q: mostly(fc.constantFrom('k=v&q=1', 'k=v&k=v', '&&q=1', '"')),
+        e: fc.array(elementThatFits, { minLength: 1, maxLength: 4 }),
+      },
+      { requiredKeys: ['t', 'u', 'tm', 'e'] },
+    );
+    let tagged = 0;
+    fc.assert(
+      fc.property(drafts, fc.array(click, { minLength: 1, maxLength: 5 }), (conditions, clicks) => {
+        const ruleSet = compileRules(
+          conditions.map((each, place) => rule((0xfedcba98 - place).toString(16), { ...each })),
+        );
+        tagged += new Twins(ruleSet).compare(JSON.stringify(clicks));
+      }),
+      { numRuns: 300 },
+    );
+    assert.ok(tagged > 1_000, `${tagged} tags`);
+  });
+
+  test('finds rules by texts with escapes and letters of several bytes', () => {
+    for (const odd of ['"', '\\', 'a"b,c\\', '\\"\\', '苹"果', '😀'])
+      for (const [name, event, element] of [
+        ['domain', { d: odd }, {}],
+        ['path', { p: odd }, {}],
+        ['query', { q: odd }, {}],
+        ['xpath', {}, { x: odd }],
+        ['value', {}, { v: odd }],
+        ['href', {}, { h: odd }],
+      ] as const) {
+        const click = { t: 'clck', u: 'u', tm: 1, ...event, e: [element, {}] };
+        const tagged = new Twins(compileRules([rule('0000000a', { [name]: odd })])).compare(JSON.stringify([click]));
+        assert.equal(tagged, Object.keys(element).length > 0 ? 1 : 2, `${name} ${odd}`);
+      }
+  });
+
+  test('stores a hundred tags of each of many elements as the slow way does', () => {
+    const many = Array.from({ length: 120 }, (_, place) => rule((place + 16 ** 7).toString(16), { index: place % 2 }));
+    const elements = Array.from({ length: 300 }, (_, place) => ({ idx: place % 3, v: 'x'.repeat(place) }));
+    const click = { t: 'clck', u: 'visitor-1', s: 's', tm: 1_795_469_638_313, e: elements };
+    const tagged = new Twins(compileRules(many)).compare(JSON.stringify([click, { ...click, e: [{ idx: 2 }] }]));
+    assert.equal(tagged, 200 * 60);
+  });
+
   storesTheSame('without rules', NO_RULES);
   storesTheSame('with tagging rules', rules);
 
@@ -172,7 +252,7 @@ describe('TapeMapper', () => {
   ];
   for (const [name, changes] of requests)
     test(`maps a visit ${name} as the slow way does`, () =>
-      new Twins().compare('[{"t":"vst","u":"u","s":"s","tm":1795469638313},{"t":"activate","u":"u","tm":1}]', {
+      void new Twins().compare('[{"t":"vst","u":"u","s":"s","tm":1795469638313},{"t":"activate","u":"u","tm":1}]', {
         ...REQUEST,
         ...changes,
       }));
@@ -266,7 +346,7 @@ describe('PlainEvents', () => {
           tape,
         );
         assert.ok(isOnTape);
-        const shared = { occurrences: new Occurrences(), matchCost: { units: 0 }, rules: NO_RULES };
+        const shared = { occurrences: new Occurrences(), matchCost: { bytes: 0 }, rules: NO_RULES };
         plain.begin({ ai: 'ai', isWeb: true, fields: WEB_FIELDS, ...shared });
         for (let place = 0; place < tape.elements.count; place += 1) plain.rememberDomain(place);
         for (let place = 0; place < tape.elements.count; place += 1) {

@@ -10,15 +10,11 @@
  */
 import { hash } from 'node:crypto';
 import { NO_RULES, type MatchCost, type RuleSet } from '../rules/rule-set.ts';
-import { buildTagRow } from './action-tags.ts';
 import { MAX_ACTION_ELEMENTS } from './check-event.ts';
 import { MAX_ROWS, tooManyTags } from './map-events.ts';
 import { TapeActionFields } from './tape-action-fields.ts';
 import {
-  ELEMENT_HREF,
-  ELEMENT_INDEX,
   ELEMENT_KEYS,
-  ELEMENT_VALUE,
   ELEMENT_XPATH,
   keyPlacesOf,
   planOf,
@@ -30,10 +26,12 @@ import type { Fallback } from './column-sources.ts';
 import { csvField, isPlainField } from './csv.ts';
 import type { DataType } from './data-types.ts';
 import { ROW_FLAGS } from './event-row.ts';
-import { actionRequestId, eventRowId, pageRequestId, ROW_ID_BYTES, vstRequestId } from './ids.ts';
+import { eventRowId, pageRequestId, ROW_ID_BYTES, vstRequestId } from './ids.ts';
 import { Occurrences } from './occurrences.ts';
 import type { PageDomains } from './page-domains.ts';
 import { KEY_TIME_BYTES, RECORD_HEADER_BYTES, SEND_TIME_DIGITS, type RecordWriter } from './record-writer.ts';
+import { writeTag } from './tag-record.ts';
+import { copyUnescaped, integerOf, writeActionRequestId, writeHex } from './tape-bytes.ts';
 import { writeCanonical } from './tape-canonical.ts';
 import { copyWithin, isSameWithin, literalOf, writeLiteral, type Literal } from './copy-bytes.ts';
 import { MAP_LIMITS } from './wire-value.ts';
@@ -79,10 +77,6 @@ const SEND_TIME_HOLE = literalOf(Buffer.from('0'.repeat(SEND_TIME_DIGITS)));
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-/** Two hex digits for each byte, as they are written. */
-const HEX_PAIRS = Uint16Array.from({ length: 256 }, (_, byte) =>
-  Buffer.from(byte.toString(16).padStart(2, '0')).readUInt16BE(),
-);
 const NO_PLACES = new Int32Array(ELEMENT_KEYS.length).fill(-1);
 
 /** What is known of a shape of events: where its keys are, and its plan for each data type. */
@@ -117,8 +111,8 @@ export class PlainEvents {
   // The event being mapped.
   #timeMs = 0;
   #timeAt = 0;
-  /** The time of the row that was written last. */
-  #rowTimeMs = 0;
+  /** Where the sort key of the row that was written last has its time. */
+  #keyTimeAt = 0;
   #pageId: string | null = null;
   #domain: string | null = null;
   #holeAt = 0;
@@ -132,7 +126,7 @@ export class PlainEvents {
       isWeb: false,
       fields: {},
       occurrences: new Occurrences(),
-      matchCost: { units: 0 },
+      matchCost: { bytes: 0 },
       rules: NO_RULES,
     };
     this.#fields = new TapeActionFields(tape);
@@ -249,32 +243,22 @@ export class PlainEvents {
   /** Writes a row for each rule that the action fits whose row was written last. */
   #tag(type: string, first: number, event: KeyPlaces, innerObject: number, place: number): void {
     const { inner } = this.#tape;
-    const innerFirst = inner.firsts[innerObject]!;
-    const element = elementPlacesOf(inner.shapes[innerObject]!);
-    const at = (key: number, from: number): number => (key < 0 ? -1 : from + key);
-    const places = {
-      d: at(event.d, first),
-      p: at(event.p, first),
-      q: at(event.q, first),
-      x: at(element[ELEMENT_XPATH]!, innerFirst),
-      idx: at(element[ELEMENT_INDEX]!, innerFirst),
-      v: at(element[ELEMENT_VALUE]!, innerFirst),
-      h: at(element[ELEMENT_HREF]!, innerFirst),
-    };
+    const fields = this.#fields;
+    if (place === 0) fields.ofEvent(type, event, first);
+    fields.ofElement(elementPlacesOf(inner.shapes[innerObject]!), inner.firsts[innerObject]!);
     const { rules, isWeb, matchCost } = this.#request;
-    const fields = place === 0 ? this.#fields.ofEvent(type, places) : this.#fields.ofElement(places);
     const ruleIds = rules.match(fields, matchCost);
     if (ruleIds.length === 0) return;
     this.tags += ruleIds.length;
     if (this.tags > MAX_ROWS) throw tooManyTags();
-    const rowId = this.#rowId;
     const action = {
-      rowId,
-      actionRequestId: actionRequestId(isWeb, rowId),
-      visitor: this.#visitor,
-      timeMs: this.#rowTimeMs,
+      isWeb,
+      rowId: this.#rowId,
+      keyTimeAt: this.#keyTimeAt,
+      visitorStart: this.#uStart,
+      visitorEnd: this.#uEnd,
     };
-    for (const ruleId of ruleIds) this.#writer.row(buildTagRow(action, ruleId));
+    for (const ruleId of ruleIds) writeTag(this.#writer, action, ruleId);
   }
 
   /** Reads what every row of the event needs; false when it is not there in the plain form. */
@@ -414,12 +398,12 @@ export class PlainEvents {
       else if (kind !== VALUE.null) return false;
     }
 
-    this.#rowTimeMs = timeMs;
     let at = start + RECORD_HEADER_BYTES;
     at = copyWithin(view, at, this.#uStart, this.#uEnd);
     out[at++] = 0;
     at = copyWithin(view, at, this.#sStart, this.#sEnd);
     out[at++] = 0;
+    this.#keyTimeAt = at;
     writeTime(view, at, dataType === 'visit' ? 0 : timeMs, 0x8000_0000);
     at = writeLiteral(view, at + KEY_TIME_BYTES, this.#rowIdLiteral);
 
@@ -461,7 +445,7 @@ export class PlainEvents {
     const { kinds, starts, ends } = values;
     let from = value;
     if (from < 0 || kinds[from] === VALUE.null) from = orValue;
-    if (from < 0 || kinds[from] === VALUE.null) return this.#fallback(step.otherwise, out, at);
+    if (from < 0 || kinds[from] === VALUE.null) return this.#fallback(step.otherwise, at);
     const kind = kinds[from]!;
     const start = starts[from]!;
     const end = ends[from]!;
@@ -471,7 +455,7 @@ export class PlainEvents {
       case 'string':
         if (kind <= VALUE.object || end - start > step.width) return -1;
         if (kind >= VALUE.quotedText) {
-          if (end === start && step.skipsEmpty) return this.#fallback(step.otherwise, out, at);
+          if (end === start && step.skipsEmpty) return this.#fallback(step.otherwise, at);
           out[at] = QUOTE;
           const textEnd = copyWithin(view, at + 1, start, end);
           out[textEnd] = QUOTE;
@@ -535,7 +519,7 @@ export class PlainEvents {
   }
 
   /** Writes what stands in a column for which the event has no value; -1 when that needs the slow way. */
-  #fallback(otherwise: Fallback, out: Uint8Array, at: number): number {
+  #fallback(otherwise: Fallback, at: number): number {
     const { view } = this.#writer;
     switch (otherwise) {
       case 'null':
@@ -552,13 +536,8 @@ export class PlainEvents {
       case 'ownPageKey':
       case 'pageKey':
         return this.#pageId === null ? at : writeLiteral(view, at, this.#pageKeyLiteral.of(this.#pageId));
-      case 'actionKey': {
-        out[at] = this.#request.isWeb ? 0x77 : 0x6d;
-        out[at + 1] = 0x61;
-        out[at + 2] = 0x3a;
-        for (let byte = 0; byte < 14; byte += 1) view.setUint16(at + 3 + 2 * byte, HEX_PAIRS[this.#rowId[byte]!]!);
-        return at + 30; // of the last pair, one digit
-      }
+      case 'actionKey':
+        return writeActionRequestId(view, at, this.#request.isWeb, this.#rowId);
       case 'rememberedDomain': {
         if (this.#domain === null) return at;
         const field = isPlainField(this.#domain) ? this.#domain : csvField(this.#domain);
@@ -585,7 +564,7 @@ export class PlainEvents {
     for (let unit = 0; unit < name.length; unit += 1) out[at++] = name.charCodeAt(unit);
     const lengthAt = at;
     at += 4;
-    if (kind === VALUE.escapedText) at = copyUnescaped(out, at, start, end);
+    if (kind === VALUE.escapedText) at = copyUnescaped(out, at, out, start, end);
     else at = copyWithin(writer.view, at, start, end);
     writer.u32At(lengthAt, at - lengthAt - 4);
     writer.at = at;
@@ -624,16 +603,6 @@ class KeyLiteral {
   }
 }
 
-/** Copies a text with escapes as the text that it stands for. */
-function copyUnescaped(bytes: Uint8Array, at: number, start: number, end: number): number {
-  let target = at;
-  for (let place = start; place < end; place += 1) {
-    if (bytes[place] === BACKSLASH) place += 1;
-    bytes[target++] = bytes[place]!;
-  }
-  return target;
-}
-
 /** Copies a text as it stands in JSON, with all of its quotes and backslashes escaped once more. */
 function copyQuoted(bytes: Uint8Array, at: number, start: number, end: number): number {
   let target = at;
@@ -650,33 +619,10 @@ function isRawText(kind: number): boolean {
   return kind === VALUE.text || kind === VALUE.quotedText;
 }
 
-/** Writes hex digits of a text as bytes. */
-function writeHex(to: Uint8Array, at: number, text: string, from: number, digits: number): void {
-  for (let digit = 0; digit < digits; digit += 2)
-    to[at + (digit >> 1)] = (nibble(text.charCodeAt(from + digit)) << 4) | nibble(text.charCodeAt(from + digit + 1));
-}
-
-function nibble(code: number): number {
-  return code < 0x3a ? code - 0x30 : code - 0x57;
-}
-
 /** Writes a non-negative time as eight bytes, the highest first, with these bits flipped in the upper four. */
 function writeTime(to: DataView, at: number, timeMs: number, flip: number): void {
   to.setUint32(at, Math.floor(timeMs / 0x1_0000_0000) ^ flip);
   to.setUint32(at + 4, timeMs >>> 0);
-}
-
-/** Reads a whole number, four digits at a time. */
-function integerOf(text: DataView, start: number, end: number): number {
-  let number = 0;
-  let at = start;
-  for (; at + 4 <= end; at += 4) {
-    const digits = text.getInt32(at, true) - 0x3030_3030;
-    const pairs = (digits * 10 + (digits >>> 8)) & 0x00ff_00ff;
-    number = number * 10_000 + (pairs & 0xff) * 100 + (pairs >>> 16);
-  }
-  for (; at < end; at += 1) number = number * 10 + text.getUint8(at) - 0x30;
-  return number;
 }
 
 /** Says whether a text is a whole number that is printed as it is written. */

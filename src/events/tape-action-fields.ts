@@ -1,92 +1,67 @@
 /**
- * The values of one action on a tape, for the rules: read from the bytes when they are asked for, each once.
+ * The values of one action on a tape, for the rules: where they lie in the text of the body.
  *
- * The same texts as WireActionFields gives of the parsed event. Only for actions that PlainEvents has written a row of, so every value
- * is a text, a number or a word.
+ * The same texts as WireActionFields gives of the parsed event. Only for actions that PlainEvents has written a row of: so every value
+ * is a text, a number or a word, none is wider than it is looked at, and an index is a whole number as JavaScript prints it.
  */
-import { FIELD_WIDTHS, type ActionFields } from '../rules/action-fields.ts';
+import {
+  ActionFields,
+  EVENT_CONDITIONS,
+  FIELD_WIDTHS,
+  CONDITION_NAMES,
+  type TextSpan,
+} from '../rules/action-fields.ts';
 import { VALUE, type JsonTape } from '../wire/json-tape.ts';
-import { cutText } from './wire-value.ts';
+import { ELEMENT_HREF, ELEMENT_INDEX, ELEMENT_VALUE, ELEMENT_XPATH, type KeyPlaces } from './column-plan.ts';
+import { copyUnescaped } from './tape-bytes.ts';
 
-/** Where the values of an action are, by their places on the tape; -1 where there is none. */
-export type ActionPlaces = {
-  /** Of the event. */
-  readonly d: number;
-  readonly p: number;
-  readonly q: number;
-  /** Of the element. */
-  readonly x: number;
-  readonly idx: number;
-  readonly v: number;
-  readonly h: number;
-};
+const NONE = -1;
 
-export class TapeActionFields implements ActionFields {
-  type = '';
+export class TapeActionFields extends ActionFields {
   readonly #tape: JsonTape;
-  #places: ActionPlaces = { d: -1, p: -1, q: -1, x: -1, idx: -1, v: -1, h: -1 };
-  /** Undefined: not read yet. */
-  #domain: string | null | undefined;
-  #path: string | null | undefined;
-  #query: string | null | undefined;
-  #xpath: string | null | undefined;
-  #value: string | null | undefined;
-  #href: string | null | undefined;
+  /** Where each of CONDITION_NAMES is among the values of the event, or of the element; NONE where there is none. */
+  readonly #places = new Int32Array(CONDITION_NAMES.length).fill(NONE);
+  /** Room for the texts with escapes, as what they stand for. */
+  readonly #unescaped = CONDITION_NAMES.map((name) => Buffer.alloc(name === 'index' ? 0 : FIELD_WIDTHS[name]));
 
   constructor(tape: JsonTape) {
+    super();
     this.#tape = tape;
   }
 
-  /** Gives the values of another event's element. */
-  ofEvent(type: string, places: ActionPlaces): this {
+  /** Turns to another event, whose values begin at `first`. */
+  ofEvent(type: string, { d, p, q }: KeyPlaces, first: number): void {
     this.type = type;
-    this.#domain = undefined;
-    this.#path = undefined;
-    this.#query = undefined;
-    return this.ofElement(places);
+    this.forgetEvent();
+    this.#places[0] = placeOf(d, first);
+    this.#places[1] = placeOf(p, first);
+    this.#places[2] = placeOf(q, first);
   }
 
-  /** Gives the values of another element of the same event. */
-  ofElement(places: ActionPlaces): this {
-    this.#places = places;
-    this.#xpath = undefined;
-    this.#value = undefined;
-    this.#href = undefined;
-    return this;
+  /** Turns to an element of the event: to where it has ELEMENT_KEYS, and where its values begin. */
+  ofElement(keys: Int32Array, first: number): void {
+    this.forgetElement();
+    this.#places[3] = placeOf(keys[ELEMENT_XPATH]!, first);
+    this.#places[4] = placeOf(keys[ELEMENT_INDEX]!, first);
+    this.#places[5] = placeOf(keys[ELEMENT_VALUE]!, first);
+    this.#places[6] = placeOf(keys[ELEMENT_HREF]!, first);
   }
 
-  domain(): string | null {
-    if (this.#domain === undefined) this.#domain = this.#text(this.#tape.values, this.#places.d, FIELD_WIDTHS.domain);
-    return this.#domain;
+  protected locate(place: number, span: TextSpan): boolean {
+    const tape = this.#tape;
+    const { kinds, starts, ends } = place < EVENT_CONDITIONS ? tape.values : tape.innerValues;
+    const value = this.#places[place]!;
+    if (value < 0 || kinds[value] === VALUE.null) return false;
+    const start = starts[value]!;
+    const end = ends[value]!;
+    if (kinds[value] === VALUE.escapedText) {
+      const room = this.#unescaped[place]!;
+      span.set(room, 0, copyUnescaped(room, 0, tape.json, start, end));
+    } else span.set(tape.json, start, end);
+    return true;
   }
-  path(): string | null {
-    if (this.#path === undefined) this.#path = this.#text(this.#tape.values, this.#places.p, FIELD_WIDTHS.path);
-    return this.#path;
-  }
-  query(): string | null {
-    if (this.#query === undefined) this.#query = this.#text(this.#tape.values, this.#places.q, FIELD_WIDTHS.query);
-    return this.#query;
-  }
-  xpath(): string | null {
-    if (this.#xpath === undefined) this.#xpath = this.#text(this.#tape.innerValues, this.#places.x, FIELD_WIDTHS.xpath);
-    return this.#xpath;
-  }
-  index(): number | null {
-    const text = this.#text(this.#tape.innerValues, this.#places.idx, Infinity);
-    return text === null ? null : Number(text);
-  }
-  value(): string | null {
-    if (this.#value === undefined) this.#value = this.#text(this.#tape.innerValues, this.#places.v, FIELD_WIDTHS.value);
-    return this.#value;
-  }
-  href(): string | null {
-    if (this.#href === undefined) this.#href = this.#text(this.#tape.innerValues, this.#places.h, FIELD_WIDTHS.href);
-    return this.#href;
-  }
+}
 
-  #text({ kinds, starts, ends }: JsonTape['values'], value: number, width: number): string | null {
-    if (value < 0 || kinds[value] === VALUE.null) return null;
-    const text = this.#tape.json.toString('utf8', starts[value], ends[value]);
-    return cutText(kinds[value] === VALUE.escapedText ? text.replace(/\\(["\\])/g, '$1') : text, width);
-  }
+function placeOf(key: number, first: number): number {
+  return key < 0 ? NONE : first + key;
 }

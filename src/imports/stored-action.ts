@@ -2,8 +2,8 @@
 import { findFields, readField, type FieldPlace } from '../events/csv-line.ts';
 import { columnsOf } from '../events/data-types.ts';
 import { ROW_ID_BYTES } from '../events/ids.ts';
-import type { ActionFields } from '../rules/action-fields.ts';
-import { decodeExtras, KEY_TIME_BYTES } from '../store/hour-log/record-codec.ts';
+import { ActionFields, CONDITION_NAMES, type TextSpan } from '../rules/action-fields.ts';
+import { findExtra, KEY_TIME_BYTES } from '../store/hour-log/record-codec.ts';
 import type { RunCursor } from '../store/hour-log/run-reader.ts';
 
 const placeOf = (name: string): number => columnsOf('action').findIndex((column) => column.name === name);
@@ -18,13 +18,12 @@ const PLACES = {
 } as const;
 
 /** The action that a cursor stands on; holds until the cursor moves. */
-export class StoredAction implements ActionFields {
+export class StoredAction extends ActionFields {
   readonly #cursor: RunCursor;
   readonly #fields: readonly FieldPlace[];
-  #extras: Readonly<Record<string, string>> | undefined;
-  readonly type: string;
 
   constructor(cursor: RunCursor) {
+    super();
     this.#cursor = cursor;
     this.#fields = findFields(cursor.block, cursor.lineStart, cursor.extrasStart);
     this.type = this.#column('type') ?? '';
@@ -48,37 +47,23 @@ export class StoredAction implements ActionFields {
     return block.subarray(lineStart - ROW_ID_BYTES - KEY_TIME_BYTES, lineStart - ROW_ID_BYTES);
   }
 
-  domain(): string | null {
-    return this.#column('domain');
+  protected locate(place: number, span: TextSpan): boolean {
+    const name = CONDITION_NAMES[place]!;
+    if (name === 'query' || name === 'xpath') return this.#locateExtra(name === 'query' ? 'q' : 'x', span);
+    const text = this.#column(name);
+    if (text !== null) span.setText(text);
+    return text !== null;
   }
-  path(): string | null {
-    return this.#column('path');
-  }
-  query(): string | null {
-    return this.#extra('q');
-  }
-  xpath(): string | null {
-    return this.#extra('x');
-  }
-  index(): number | null {
-    const text = this.#column('index');
-    return text === null ? null : Number(text);
-  }
-  value(): string | null {
-    return this.#column('value');
-  }
-  href(): string | null {
-    return this.#column('href');
+
+  #locateExtra(name: string, span: TextSpan): boolean {
+    const { block, extrasStart, recordEnd } = this.#cursor;
+    const extra = findExtra(block, extrasStart, recordEnd, name);
+    if (extra !== undefined) span.set(block, extra.start, extra.end);
+    return extra !== undefined;
   }
 
   #column(name: keyof typeof PLACES): string | null {
     const field = this.#fields[PLACES[name]];
     return field ? readField(this.#cursor.block, field) : null;
-  }
-
-  #extra(name: string): string | null {
-    const { block, extrasStart, recordEnd } = this.#cursor;
-    this.#extras ??= decodeExtras(block.subarray(extrasStart, recordEnd));
-    return this.#extras[name] ?? null;
   }
 }

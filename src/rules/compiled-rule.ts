@@ -1,12 +1,13 @@
 /** One rule as the matcher sees it: by which texts it can be found in an index, and what must be compared then. */
-import { CONDITION_NAMES, type ActionFields, type ConditionName, type TextConditionName } from './action-fields.ts';
+import { CONDITION_NAMES, CONDITION_PLACES, type ActionFields, type ConditionName } from './action-fields.ts';
 import { queryPartsOf } from './query-parts.ts';
 import { PATTERN_CONDITIONS, type Rule } from './rule.ts';
+import { isSameBytes } from './same-bytes.ts';
 import { STAR, StarPattern } from './star-pattern.ts';
 
 /** How one condition of a rule can be found: by the whole value, by what the value begins or ends with, or by a part of the query. */
 export type Key =
-  | { readonly by: 'value'; readonly condition: Exclude<ConditionName, 'query'>; readonly text: string | number }
+  | { readonly by: 'value'; readonly condition: Exclude<ConditionName, 'query'>; readonly text: string }
   | { readonly by: 'prefix' | 'suffix'; readonly condition: 'path' | 'xpath'; readonly text: string }
   | { readonly by: 'part'; readonly condition: 'query'; readonly text: string };
 
@@ -18,8 +19,8 @@ export type CompiledRule = {
   readonly keys: readonly Key[];
   /** What comparing it costs, see rule-set.ts. */
   readonly cost: number;
-  /** The texts that may have to be read to their end. */
-  readonly searches: readonly TextConditionName[];
+  /** The places of the texts that may have to be read to their end. */
+  readonly searches: readonly number[];
   readonly fits: (fields: ActionFields) => boolean;
 };
 
@@ -32,44 +33,54 @@ type Test = (fields: ActionFields) => boolean;
 export function compileRule(rule: Rule, order: number): CompiledRule {
   const keys: Key[] = [];
   const tests: Test[] = [];
-  const searches: TextConditionName[] = [];
+  const searches: number[] = [];
   for (const condition of CONDITION_NAMES) {
-    const value = rule[condition];
-    if (value === null) continue;
+    if (rule[condition] === null) continue;
+    const value = String(rule[condition]);
     if (condition === 'query') {
-      const parts = [...queryPartsOf(String(value))];
+      const parts = [...queryPartsOf(value)];
       keys.push(...parts.map((text): Key => ({ by: 'part', condition, text })));
       tests.push(partsTest(parts));
-      searches.push(condition);
-    } else if (typeof value === 'string' && PATTERN_CONDITIONS.includes(condition) && value.includes(STAR)) {
+      searches.push(CONDITION_PLACES[condition]);
+    } else if (PATTERN_CONDITIONS.includes(condition) && value.includes(STAR)) {
       const pattern = new StarPattern(value);
       for (const by of ['prefix', 'suffix'] as const) {
         if (pattern[by] !== '') keys.push({ by, condition: condition as 'path', text: pattern[by] });
       }
-      if (pattern.searches) searches.push(condition as TextConditionName);
-      tests.push(patternTest(pattern, condition as TextConditionName));
+      if (pattern.searches) searches.push(CONDITION_PLACES[condition]);
+      tests.push(patternTest(pattern, condition));
     } else {
       keys.push({ by: 'value', condition, text: value });
-      tests.push((fields) => fields[condition]() === value);
+      tests.push(textTest(value, condition));
     }
   }
   const cost = searches.length > 0 ? SEARCH_COST : COMPARE_COST;
   return { ruleId: rule.ruleId, order, keys, cost, searches, fits: allOf(tests) };
 }
 
-function patternTest(pattern: StarPattern, condition: TextConditionName): Test {
+function textTest(value: string, condition: ConditionName): Test {
+  const bytes = Buffer.from(value);
+  const place = CONDITION_PLACES[condition];
   return (fields) => {
-    const text = fields[condition]();
-    return text !== null && pattern.matches(text);
+    const text = fields.text(place);
+    return text !== null && isSameBytes(text.bytes, text.start, text.end, bytes, 0, bytes.length);
+  };
+}
+
+function patternTest(pattern: StarPattern, condition: ConditionName): Test {
+  const place = CONDITION_PLACES[condition];
+  return (fields) => {
+    const text = fields.text(place);
+    return text !== null && pattern.matches(text.bytes, text.start, text.end);
   };
 }
 
 function partsTest(parts: readonly string[]): Test {
+  const wanted = parts.map((part) => Buffer.from(part));
   return (fields) => {
-    const query = fields.query();
-    if (query === null) return false;
-    const sent = queryPartsOf(query);
-    return parts.every((part) => sent.has(part));
+    const sent = fields.parts();
+    for (const part of wanted) if (!sent.holds(part, 0, part.length)) return false;
+    return true;
   };
 }
 

@@ -46,8 +46,8 @@ describe('compileRules', () => {
   }
 
   it('finds what comparing every rule finds, whatever the rules have in common', () => {
-    const text = fc.constantFrom('a', 'b', 'ab', 'aba');
-    const pattern = fc.oneof(text, fc.constantFrom('*', 'a*', '*a', 'a*a', '*b*', 'ab*', '*ba'));
+    const text = fc.constantFrom('a', 'b', 'ab', 'aba', '苹', '苹a', 'a苺');
+    const pattern = fc.oneof(text, fc.constantFrom('*', 'a*', '*a', 'a*a', '*b*', 'ab*', '*ba', '苹*', '*苺', '*苹*'));
     const parts = fc.constantFrom('a=1', 'b=2', 'a=1&b=2', 'c=3');
     const condition = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, { freq: 2, nil: null });
     const draft = fc.record({

@@ -2,7 +2,7 @@
  * The rules of a project, ready to be asked which of them an action fits.
  *
  * Who compiles is the catalog, once after each change of a project's rules; who asks is the mapping, at every action that comes in.
- * Synchronous, and allocates nothing for an action that fits no rule but what the action's own values cost.
+ * Synchronous, and allocates nothing for an action that fits no rule.
  */
 import { AppError } from '../errors/app-error.ts';
 import type { ActionFields, ConditionName } from './action-fields.ts';
@@ -15,14 +15,14 @@ import { buildRuleTree, greatestCost, RuleFinder, type RuleTree } from './rule-t
 export const MAX_TAGS_PER_ACTION = 100;
 
 /**
- * Characters that the rules may have to read for all actions of one request. Without it 3 MB of a coding, which are 12,000 elements with
+ * Bytes that the rules may have to read for all actions of one request. Without it 3 MB of a coding, which are 12,000 elements with
  * xpaths as long as they are looked at, keep a collector busy for a minute and a half where a project has a hundred rules of `*text*`. A
  * request of SDKs has some hundred elements of some hundred characters, and stays below a tenth of it.
  */
-export const MAX_MATCHED_UNITS = 200_000_000;
+export const MAX_MATCHED_BYTES = 200_000_000;
 
-/** What matching has cost a request so far, in characters. */
-export type MatchCost = { units: number };
+/** What matching has cost a request so far. */
+export type MatchCost = { bytes: number };
 
 /**
  * What trying one action may cost at most: 1 for a rule that is compared, 10 for one whose pattern is searched for. Ten thousand
@@ -37,7 +37,7 @@ export interface RuleSet {
   readonly needs: ReadonlySet<ConditionName>;
   /**
    * Gives the ids of the rules that an action fits, each once; the same empty list whenever there is none. Adds to the cost of the request.
-   * @throws AppError too_large when that is beyond MAX_MATCHED_UNITS
+   * @throws AppError too_large when that is beyond MAX_MATCHED_BYTES
    */
   match(fields: ActionFields, cost?: MatchCost): readonly string[];
 }
@@ -87,11 +87,11 @@ const finder = new RuleFinder();
 
 function matchIn(tree: RuleTree | undefined, fields: ActionFields, cost: MatchCost | undefined): readonly string[] {
   if (!tree) return NONE;
-  finder.units = cost?.units ?? 0;
+  finder.readBytes = cost?.bytes ?? 0;
   const found = finder.find(tree, fields);
   if (cost) {
-    cost.units = finder.units;
-    if (cost.units > MAX_MATCHED_UNITS)
+    cost.bytes = finder.readBytes;
+    if (cost.bytes > MAX_MATCHED_BYTES)
       throw new AppError(
         'too_large',
         'It would take too long to try the rules of the project on the actions of the request.',

@@ -6,27 +6,22 @@
  * rules share it, the node below divides them by their next. Rules that are few, or that nothing divides any more, are compared
  * one by one.
  *
- * Cost: a few look-ups in maps, whatever the number of rules; `greatestCost` says how many rules may have to be compared at worst.
+ * Cost: a few walks along the action's texts, whatever the number of rules; `greatestCost` says how many rules may have to be compared at worst.
  */
-import type { ActionFields, ConditionName } from './action-fields.ts';
+import { CONDITION_PLACES, type ActionFields } from './action-fields.ts';
+import { ByteTree, type TextVisitor } from './byte-tree.ts';
 import type { CompiledRule, Key } from './compiled-rule.ts';
-import { PrefixTree, type PrefixVisitor } from './prefix-tree.ts';
-import { MAX_QUERY_PARTS, queryPartsOf } from './query-parts.ts';
+import { MAX_QUERY_PARTS, type QueryParts } from './query-parts.ts';
 
 /** So few rules are compared sooner than divided. */
 const FEW_RULES = 4;
 
-type Values = Map<string | number, RuleTree>;
-
-/** Asks for one value of an action. */
-type Question =
-  | { readonly by: 'value'; readonly condition: Exclude<ConditionName, 'query'>; readonly trees: Values }
-  | {
-      readonly by: 'prefix' | 'suffix';
-      readonly condition: 'path' | 'xpath';
-      readonly trees: PrefixTree<RuleTree>;
-    }
-  | { readonly by: 'part'; readonly trees: Values };
+/** Asks for one value of an action, by its place in CONDITION_NAMES. */
+type Question = {
+  readonly by: Key['by'];
+  readonly place: number;
+  readonly trees: ByteTree<RuleTree>;
+};
 
 export type RuleTree = { readonly questions: readonly Question[]; readonly rules: readonly CompiledRule[] };
 
@@ -52,13 +47,13 @@ export function buildRuleTree(rules: readonly CompiledRule[], asked: ReadonlySet
   return { questions: [...ofQuestion.values()].map((answers) => buildQuestion(answers, asked)), rules: alone };
 }
 
-/** What comparing a rule counts as, in characters. */
-const COMPARED_UNITS = 16;
+/** What comparing a rule counts as. */
+const COMPARED_BYTES = 16;
 
 /** Finds the rules of a tree that an action fits. One is kept and used for all actions, so that an action costs no objects. */
-export class RuleFinder implements PrefixVisitor<RuleTree> {
-  /** Characters that the rules tried so far may have had to read. */
-  units = 0;
+export class RuleFinder implements TextVisitor<RuleTree> {
+  /** Bytes that the rules tried so far may have had to read. */
+  readBytes = 0;
   #fields: ActionFields | undefined;
   #found: CompiledRule[] | undefined;
 
@@ -74,28 +69,32 @@ export class RuleFinder implements PrefixVisitor<RuleTree> {
   visit({ rules, questions }: RuleTree): void {
     const fields = this.#fields!;
     for (const rule of rules) {
-      this.units += COMPARED_UNITS;
-      for (const condition of rule.searches) this.units += fields[condition]()?.length ?? 0;
+      this.readBytes += COMPARED_BYTES;
+      for (const place of rule.searches) {
+        const text = fields.text(place);
+        if (text !== null) this.readBytes += text.end - text.start;
+      }
       if (rule.fits(fields)) (this.#found ??= []).push(rule);
     }
     for (const question of questions) {
-      if (question.by === 'value') {
-        const value = fields[question.condition]();
-        const below = value === null ? undefined : question.trees.get(value);
-        if (below) this.visit(below);
-      } else if (question.by !== 'part') {
-        const text = fields[question.condition]();
-        if (text !== null) question.trees.visit(text, this);
+      if (question.by === 'part') {
+        this.#visitParts(question.trees, fields.parts());
       } else {
-        this.#visitParts(question.trees, fields.query());
+        const text = fields.text(question.place);
+        if (text === null) continue;
+        const { bytes, start, end } = text;
+        if (question.by !== 'value') question.trees.visit(bytes, start, end, this);
+        else {
+          const below = question.trees.find(bytes, start, end);
+          if (below) this.visit(below);
+        }
       }
     }
   }
 
-  #visitParts(trees: Values, query: string | null): void {
-    if (query === null) return;
-    for (const part of queryPartsOf(query)) {
-      const below = trees.get(part);
+  #visitParts(trees: ByteTree<RuleTree>, { bytes, starts, ends, count }: QueryParts): void {
+    for (let part = 0; part < count; part += 1) {
+      const below = trees.find(bytes, starts[part]!, ends[part]!);
       if (below) this.visit(below);
     }
   }
@@ -106,9 +105,9 @@ export function greatestCost({ rules, questions }: RuleTree): number {
   let cost = 0;
   for (const rule of rules) cost += rule.cost;
   for (const question of questions) {
-    if (question.trees instanceof PrefixTree) cost += question.trees.greatestSum(greatestCost);
+    if (question.by === 'prefix' || question.by === 'suffix') cost += question.trees.greatestSum(greatestCost);
     else {
-      const costs = [...question.trees.values()].map(greatestCost).sort((a, b) => b - a);
+      const costs = question.trees.values.map(greatestCost).sort((a, b) => b - a);
       for (const dearest of costs.slice(0, question.by === 'part' ? MAX_QUERY_PARTS : 1)) cost += dearest;
     }
   }
@@ -120,17 +119,10 @@ function buildQuestion(
   asked: ReadonlySet<string>,
 ): Question {
   const { by, condition } = answers[0]!.key;
-  const below = answers.map(({ key, rules }) => ({
-    text: key.text,
-    tree: buildRuleTree(rules, new Set([...asked, questionOf(key)])),
-  }));
-  if (by === 'prefix' || by === 'suffix') {
-    const trees = new PrefixTree<RuleTree>(by);
-    for (const { text, tree } of below) trees.add(text as string, tree);
-    return { by, condition, trees };
-  }
-  const trees: Values = new Map(below.map(({ text, tree }) => [text, tree]));
-  return by === 'part' ? { by, trees } : { by, condition, trees };
+  const below = answers.map(
+    ({ key, rules }) => [key.text, buildRuleTree(rules, new Set([...asked, questionOf(key)]))] as const,
+  );
+  return { by, place: CONDITION_PLACES[condition], trees: new ByteTree(by === 'suffix' ? 'suffix' : 'prefix', below) };
 }
 
 /** Finds the key that the fewest rules share; of equal ones a whole value, and of prefixes the longest. */

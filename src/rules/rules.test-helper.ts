@@ -1,5 +1,5 @@
 /** Rules and actions for tests. */
-import { CONDITION_NAMES, type ActionFields, type ConditionName } from './action-fields.ts';
+import { ActionFields, CONDITION_NAMES, type ConditionName, type TextSpan } from './action-fields.ts';
 import type { Rule, RuleDraft } from './rule.ts';
 
 /** A rule without conditions but these. */
@@ -13,21 +13,31 @@ type Values = { readonly type?: string; readonly index?: number } & Partial<
 >;
 
 /** An action with these values, and how often each was asked for. */
-export function action(values: Values): ActionFields & { readonly asked: Map<string, number> } {
-  const asked = new Map<string, number>();
-  const get = <Name extends ConditionName>(name: Name): Values[Name] | null => {
-    asked.set(name, (asked.get(name) ?? 0) + 1);
-    return values[name] ?? null;
-  };
-  return {
-    asked,
-    type: values.type ?? 'clck',
-    domain: () => get('domain') ?? null,
-    path: () => get('path') ?? null,
-    query: () => get('query') ?? null,
-    xpath: () => get('xpath') ?? null,
-    index: () => get('index') ?? null,
-    value: () => get('value') ?? null,
-    href: () => get('href') ?? null,
-  };
+export class SentAction extends ActionFields {
+  readonly asked = new Map<ConditionName, number>();
+  readonly #values: Values;
+
+  constructor(values: Values) {
+    super();
+    this.#values = values;
+    this.type = values.type ?? 'clck';
+  }
+
+  override text(place: number): TextSpan | null {
+    const name = CONDITION_NAMES[place]!;
+    this.asked.set(name, (this.asked.get(name) ?? 0) + 1);
+    return super.text(place);
+  }
+
+  protected locate(place: number, span: TextSpan): boolean {
+    const text = this.#values[CONDITION_NAMES[place]!];
+    if (text === undefined) return false;
+    const bytes = Buffer.from(`<${text}>`); // it need not be all of the bytes
+    span.set(bytes, 1, bytes.length - 1);
+    return true;
+  }
+}
+
+export function action(values: Values): SentAction {
+  return new SentAction(values);
 }
