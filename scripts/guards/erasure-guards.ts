@@ -101,14 +101,6 @@ export const ERASURE_GUARDS: readonly Guard[] = [
     test: { file: TABLE_TEST, name: 'keeps the ids until they are forgotten, and then no byte of them' },
   },
   {
-    name: 'erasure-clicks',
-    protects: "clicks of the visitor's devices go",
-    file: 'src/erasure/hour-erasure.ts',
-    find: 'if (await this.#learn(first)) first = await this.#search(ai, hour);',
-    replacement: '',
-    test: { file: CLICKS_TEST, name: "takes the clicks of the visitor's devices out of every hour" },
-  },
-  {
     name: 'erasure-clicks-elsewhere',
     protects: 'clicks in hours that were looked through before their devices were found go',
     file: 'src/erasure/hour-erasure.ts',
