@@ -25,7 +25,8 @@ import {
   type MapRequest,
   type Run,
 } from './map-events.ts';
-import { PLAIN_TYPE_OF, PlainEvents, sharedField, type PlainRequest, type PlainType } from './plain-events.ts';
+import { sharedField } from './plain-columns.ts';
+import { PLAIN_TYPE_OF, PlainEvents, type PlainRequest, type PlainType } from './plain-events.ts';
 import type { OperatingSystem } from './user-agent.ts';
 import { BatchTooLargeError, RecordWriter } from './record-writer.ts';
 import { widthOf } from './row-encoder.ts';

@@ -13,28 +13,18 @@ import { NO_RULES, type MatchCost, type RuleSet } from '../rules/rule-set.ts';
 import { MAX_ACTION_ELEMENTS } from './check-event.ts';
 import { MAX_ROWS, tooManyTags } from './map-events.ts';
 import { TapeActionFields } from './tape-action-fields.ts';
-import {
-  ELEMENT_KEYS,
-  ELEMENT_XPATH,
-  keyPlacesOf,
-  planOf,
-  type KeyPlaces,
-  type Plan,
-  type Step,
-} from './column-plan.ts';
-import type { Fallback } from './column-sources.ts';
-import { csvField, isPlainField } from './csv.ts';
+import { ELEMENT_KEYS, ELEMENT_XPATH, keyPlacesOf, planOf, type KeyPlaces, type Plan } from './column-plan.ts';
 import type { DataType } from './data-types.ts';
 import { ROW_FLAGS } from './event-row.ts';
 import { eventRowId, pageRequestId, ROW_ID_BYTES, vstRequestId } from './ids.ts';
 import { Occurrences } from './occurrences.ts';
 import type { PageDomains } from './page-domains.ts';
-import { KEY_TIME_BYTES, RECORD_HEADER_BYTES, SEND_TIME_DIGITS, type RecordWriter } from './record-writer.ts';
+import { KEY_TIME_BYTES, RECORD_HEADER_BYTES, type RecordWriter } from './record-writer.ts';
 import { writeTag } from './tag-record.ts';
-import { copyUnescaped, integerOf, writeActionRequestId, writeHex } from './tape-bytes.ts';
+import { integerOf, writeHex } from './tape-bytes.ts';
 import { writeCanonical } from './tape-canonical.ts';
 import { copyWithin, isSameWithin, literalOf, writeLiteral, type Literal } from './copy-bytes.ts';
-import { MAP_LIMITS } from './wire-value.ts';
+import { PlainColumns, type SharedFields } from './plain-columns.ts';
 import { SHAPE_NOTES, type Shape } from '../wire/json-shape.ts';
 import { VALUE, type JsonTape } from '../wire/json-tape.ts';
 
@@ -54,8 +44,7 @@ export type PlainType = keyof typeof PLAIN_TYPES;
 export type PlainRequest = {
   readonly ai: string;
   readonly isWeb: boolean;
-  /** CSV fields that do not depend on the event; undefined where one needs the slow way (too long). */
-  readonly fields: Readonly<Partial<Record<Fallback, Literal | undefined>>>;
+  readonly fields: SharedFields;
   /** Equal events so far. Shared with the slow way. */
   readonly occurrences: Occurrences;
   /** What trying rules has cost so far. Shared with the slow way. */
@@ -66,17 +55,12 @@ export type PlainRequest = {
 
 const VISITOR_WIDTH = 64;
 const SESSION_WIDTH = 50;
-/** As in map-events.ts: what is kept of an xpath or a query. */
-const KEPT_WIDTH = 5_000;
 /** More than all that a line can hold besides the event's own values: user agent, ip, ids, numbers, commas. */
 const LINE_ROOM_BYTES = 8 * 1024;
 
 const NO_HEAD = { dataType: undefined, literal: literalOf(new Uint8Array(0)) } as const;
-const SEND_TIME_HOLE = literalOf(Buffer.from('0'.repeat(SEND_TIME_DIGITS)));
 
 const COMMA = 0x2c;
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const NO_PLACES = new Int32Array(ELEMENT_KEYS.length).fill(-1);
 
 /** What is known of a shape of events: where its keys are, and its plan for each data type. */
@@ -90,8 +74,7 @@ export class PlainEvents {
   #lastHead: { readonly dataType: DataType | undefined; readonly literal: Literal } = NO_HEAD;
   readonly #rowIdLiteral = literalOf(Buffer.alloc(ROW_ID_BYTES));
   readonly #rowId = Buffer.from(this.#rowIdLiteral.words.buffer, 0, ROW_ID_BYTES);
-  readonly #visitKeyLiteral = new KeyLiteral();
-  readonly #pageKeyLiteral = new KeyLiteral();
+  readonly #columns: PlainColumns;
   readonly #fields: TapeActionFields;
   /** Rows of action_tag that the last mapped event has made. */
   tags = 0;
@@ -110,12 +93,8 @@ export class PlainEvents {
   #type = '';
   // The event being mapped.
   #timeMs = 0;
-  #timeAt = 0;
   /** Where the sort key of the row that was written last has its time. */
   #keyTimeAt = 0;
-  #pageId: string | null = null;
-  #domain: string | null = null;
-  #holeAt = 0;
 
   constructor(writer: RecordWriter, pageDomains: PageDomains, tape: JsonTape) {
     this.#writer = writer;
@@ -130,6 +109,7 @@ export class PlainEvents {
       rules: NO_RULES,
     };
     this.#fields = new TapeActionFields(tape);
+    this.#columns = new PlainColumns(writer, tape, this.#rowId, () => this.#visitKey());
   }
 
   /** Begins with a request, whose body is on the tape. */
@@ -140,6 +120,8 @@ export class PlainEvents {
       this.#lastHead = NO_HEAD;
     }
     this.#request = request;
+    this.#columns.isWeb = request.isWeb;
+    this.#columns.shared = request.fields;
     this.#hasVisitor = false;
   }
 
@@ -271,28 +253,28 @@ export class PlainEvents {
       if (count === 0 || count > MAX_ACTION_ELEMENTS) return false;
     }
     if (dataType === 'custom_event' && !this.#isFilledText(first, places.n)) return false;
-    this.#pageId = null;
-    this.#domain = null;
+    this.#columns.pageId = null;
+    this.#columns.domain = null;
     const { ai } = this.#request;
     if (dataType === 'visit') return true;
     if (dataType === 'page') {
-      this.#pageId = pageRequestId(ai, this.#visitor, this.#session, this.#timeMs);
+      this.#columns.pageId = pageRequestId(ai, this.#visitor, this.#session, this.#timeMs);
       return true;
     }
     if (dataType === 'evar' || dataType === 'vstr') return true; // no column of theirs needs the page
     if (places.ptm >= 0 && kinds[first + places.ptm] !== VALUE.null) {
       if (kinds[first + places.ptm] !== VALUE.integer) return false;
-      this.#pageId = pageRequestId(ai, this.#visitor, this.#session, this.#integer(first + places.ptm));
+      this.#columns.pageId = pageRequestId(ai, this.#visitor, this.#session, this.#integer(first + places.ptm));
     }
     if (dataType === 'action' || (places.d >= 0 && kinds[first + places.d] !== VALUE.null)) return true;
-    if (this.#pageId === null) return true;
-    this.#domain = this.#pageDomains.get(this.#pageId) ?? null;
-    return this.#domain !== null; // else it is completed later, and its row says so
+    if (this.#columns.pageId === null) return true;
+    this.#columns.domain = this.#pageDomains.get(this.#columns.pageId) ?? null;
+    return this.#columns.domain !== null; // else it is completed later, and its row says so
   }
 
   #readTime(first: number, { tm }: KeyPlaces): boolean {
     if (tm < 0 || this.#tape.values.kinds[first + tm] !== VALUE.integer) return false;
-    this.#timeAt = first + tm;
+    this.#columns.timeAt = first + tm;
     this.#timeMs = this.#integer(first + tm);
     return true;
   }
@@ -366,7 +348,7 @@ export class PlainEvents {
       id.fill(0);
       if (dataType === 'visit') writeHex(id, 0, this.#visitKey(), 0, 16);
       else {
-        const pageId = this.#pageId!;
+        const pageId = this.#columns.pageId!;
         const timeMs = Number(pageId.slice(0, 13));
         writeTime(this.#rowIdLiteral.words, 0, timeMs, 0);
         writeHex(id, 8, pageId, 13, 10);
@@ -413,9 +395,9 @@ export class PlainEvents {
       for (let comma = step.commas; comma > 0; comma -= 1) out[at++] = COMMA;
       if (step.elementKey >= 0) {
         const key = elementPlaces[step.elementKey]!;
-        at = this.#field(step, tape.innerValues, key < 0 ? -1 : innerFirst + key, -1, out, at);
+        at = this.#columns.field(step, tape.innerValues, key < 0 ? -1 : innerFirst + key, -1, out, at);
       } else
-        at = this.#field(
+        at = this.#columns.field(
           step,
           tape.values,
           step.at < 0 ? -1 : first + step.at,
@@ -431,143 +413,12 @@ export class PlainEvents {
 
     writer.at = at;
     if (dataType === 'action') {
-      if (!this.#extra('q', tape.values, places.q < 0 ? -1 : first + places.q)) return false;
+      if (!this.#columns.extra('q', tape.values, places.q < 0 ? -1 : first + places.q)) return false;
       const xpath = elementPlaces[ELEMENT_XPATH]!;
-      if (!this.#extra('x', tape.innerValues, xpath < 0 ? -1 : innerFirst + xpath)) return false;
+      if (!this.#columns.extra('x', tape.innerValues, xpath < 0 ? -1 : innerFirst + xpath)) return false;
     }
     const flags = place === 0 ? ROW_FLAGS.firstOfEvent : 0;
-    writer.header({ start, code: plan.kindCode, flags, lineStart, holeAt: this.#holeAt, lineEnd });
-    return true;
-  }
-
-  /** Writes a column's field; returns its end, or -1 when it needs the slow way. `value` and `orValue` are -1 where there is none. */
-  #field(step: Step, values: JsonTape['values'], value: number, orValue: number, out: Uint8Array, at: number): number {
-    const { kinds, starts, ends } = values;
-    let from = value;
-    if (from < 0 || kinds[from] === VALUE.null) from = orValue;
-    if (from < 0 || kinds[from] === VALUE.null) return this.#fallback(step.otherwise, at);
-    const kind = kinds[from]!;
-    const start = starts[from]!;
-    const end = ends[from]!;
-    const { json } = this.#tape;
-    const { view } = this.#writer;
-    switch (step.type) {
-      case 'string':
-        if (kind <= VALUE.object || end - start > step.width) return -1;
-        if (kind >= VALUE.quotedText) {
-          if (end === start && step.skipsEmpty) return this.#fallback(step.otherwise, at);
-          out[at] = QUOTE;
-          const textEnd = copyWithin(view, at + 1, start, end);
-          out[textEnd] = QUOTE;
-          return textEnd + 1;
-        }
-        return copyWithin(view, at, start, end);
-      case 'int64':
-        if (kind === VALUE.integer || (kind === VALUE.text && !step.isInteger && isPlainInteger(json, start, end)))
-          return copyWithin(view, at, start, end);
-        return -1;
-      case 'double':
-        return kind === VALUE.number || kind === VALUE.integer ? copyWithin(view, at, start, end) : -1;
-      case 'map':
-        if (kind === VALUE.object) return this.#map(start, out, at);
-        return kind === VALUE.objects && start === end ? at : -1; // PHP writes an empty map as []
-    }
-  }
-
-  /** Writes a map as its JSON text in a quoted field: `"{\"key\":\"value\"}"`. */
-  #map(object: number, out: Uint8Array, from: number): number {
-    const { inner, innerValues } = this.#tape;
-    const { view } = this.#writer;
-    const { keys } = inner.shapes[object]!;
-    if (keys.length > MAP_LIMITS.keys) return -1;
-    const { kinds, starts, ends } = innerValues;
-    const first = inner.firsts[object]!;
-    let at = from;
-    out[at++] = QUOTE;
-    out[at++] = 0x7b;
-    let isEmpty = true;
-    for (let place = 0; place < keys.length; place += 1) {
-      const value = first + place;
-      if (kinds[value] === VALUE.null) continue;
-      const key = keys[place]!;
-      const start = starts[value]!;
-      const end = ends[value]!;
-      if (key.length > MAP_LIMITS.keyWidth || end - start > MAP_LIMITS.valueWidth) return -1;
-      if (!isEmpty) out[at++] = COMMA;
-      isEmpty = false;
-      out[at++] = BACKSLASH;
-      out[at++] = QUOTE;
-      for (let unit = 0; unit < key.length; unit += 1) {
-        const code = key.charCodeAt(unit);
-        if (code > 0x7e) return -1;
-        out[at++] = code;
-      }
-      out[at++] = BACKSLASH;
-      out[at++] = QUOTE;
-      out[at++] = 0x3a;
-      out[at++] = BACKSLASH;
-      out[at++] = QUOTE;
-      at = kinds[value] === VALUE.escapedText ? copyQuoted(out, at, start, end) : copyWithin(view, at, start, end);
-      out[at++] = BACKSLASH;
-      out[at++] = QUOTE;
-    }
-    if (isEmpty) return from;
-    if (at - from > MAP_LIMITS.encodedBytes) return -1;
-    out[at++] = 0x7d;
-    out[at++] = QUOTE;
-    return at;
-  }
-
-  /** Writes what stands in a column for which the event has no value; -1 when that needs the slow way. */
-  #fallback(otherwise: Fallback, at: number): number {
-    const { view } = this.#writer;
-    switch (otherwise) {
-      case 'null':
-        return at;
-      case 'sendTime':
-        this.#holeAt = at;
-        return writeLiteral(view, at, SEND_TIME_HOLE);
-      case 'time': {
-        const { starts, ends } = this.#tape.values;
-        return copyWithin(view, at, starts[this.#timeAt]!, ends[this.#timeAt]!);
-      }
-      case 'visitKey':
-        return writeLiteral(view, at, this.#visitKeyLiteral.of(this.#visitKey()));
-      case 'ownPageKey':
-      case 'pageKey':
-        return this.#pageId === null ? at : writeLiteral(view, at, this.#pageKeyLiteral.of(this.#pageId));
-      case 'actionKey':
-        return writeActionRequestId(view, at, this.#request.isWeb, this.#rowId);
-      case 'rememberedDomain': {
-        if (this.#domain === null) return at;
-        const field = isPlainField(this.#domain) ? this.#domain : csvField(this.#domain);
-        return at + this.#writer.bytes.write(field, at);
-      }
-      default: {
-        const field = this.#request.fields[otherwise];
-        return field === undefined ? -1 : writeLiteral(view, at, field);
-      }
-    }
-  }
-
-  /** Writes a value that is kept beside the line; false when it needs the slow way. */
-  #extra(name: string, values: JsonTape['values'], value: number): boolean {
-    if (value < 0 || values.kinds[value] === VALUE.null) return true;
-    const kind = values.kinds[value]!;
-    const start = values.starts[value]!;
-    const end = values.ends[value]!;
-    if (kind <= VALUE.object || end - start > KEPT_WIDTH) return false;
-    const writer = this.#writer;
-    const out = writer.bytes;
-    let at = writer.at;
-    out[at++] = name.length;
-    for (let unit = 0; unit < name.length; unit += 1) out[at++] = name.charCodeAt(unit);
-    const lengthAt = at;
-    at += 4;
-    if (kind === VALUE.escapedText) at = copyUnescaped(out, at, out, start, end);
-    else at = copyWithin(writer.view, at, start, end);
-    writer.u32At(lengthAt, at - lengthAt - 4);
-    writer.at = at;
+    writer.header({ start, code: plan.kindCode, flags, lineStart, holeAt: this.#columns.holeAt, lineEnd });
     return true;
   }
 }
@@ -589,31 +440,6 @@ function elementPlacesOf(shape: Shape): Int32Array {
   return places;
 }
 
-/** The bytes of a key that mostly is that of the row before. */
-class KeyLiteral {
-  #key = '';
-  #literal = literalOf(new Uint8Array(0));
-
-  of(key: string): Literal {
-    if (key !== this.#key) {
-      this.#key = key;
-      this.#literal = literalOf(Buffer.from(key));
-    }
-    return this.#literal;
-  }
-}
-
-/** Copies a text as it stands in JSON, with all of its quotes and backslashes escaped once more. */
-function copyQuoted(bytes: Uint8Array, at: number, start: number, end: number): number {
-  let target = at;
-  for (let place = start; place < end; place += 1) {
-    const byte = bytes[place]!;
-    if (byte === BACKSLASH || byte === QUOTE) bytes[target++] = BACKSLASH;
-    bytes[target++] = byte;
-  }
-  return target;
-}
-
 /** Says whether a value is a text whose bytes are itself. */
 function isRawText(kind: number): boolean {
   return kind === VALUE.text || kind === VALUE.quotedText;
@@ -625,13 +451,6 @@ function writeTime(to: DataView, at: number, timeMs: number, flip: number): void
   to.setUint32(at + 4, timeMs >>> 0);
 }
 
-/** Says whether a text is a whole number that is printed as it is written. */
-function isPlainInteger(json: Uint8Array, start: number, end: number): boolean {
-  if (end - start > 15 || (json[start] === 0x30 && end - start > 1)) return false;
-  for (let at = start; at < end; at += 1) if (json[at]! < 0x30 || json[at]! > 0x39) return false;
-  return true;
-}
-
 function isText(json: Uint8Array, start: number, end: number, text: string): boolean {
   if (end - start !== text.length) return false;
   for (let place = 0; place < text.length; place += 1) {
@@ -639,13 +458,6 @@ function isText(json: Uint8Array, start: number, end: number, text: string): boo
     if (unit > 0x7e || json[start + place] !== unit) return false;
   }
   return true;
-}
-
-/** Makes the CSV field of a text that all events of a request share; undefined when it is wider than its column. */
-export function sharedField(text: string | null, width: number): Literal | undefined {
-  if (text === null) return literalOf(new Uint8Array(0));
-  if (text.length > width) return undefined;
-  return literalOf(Buffer.from(isPlainField(text) ? text : csvField(text)));
 }
 
 /** The plain data types by event type. */
