@@ -127,7 +127,7 @@ export const ADS_GUARDS: readonly Guard[] = [
   {
     name: 'device-placeholders',
     protects: 'what many devices share makes them no one device',
-    file: 'src/ads/device-keys.ts',
+    file: 'src/events/device-id.ts',
     find: 'PLACEHOLDERS.has(id)) return null;',
     replacement: 'id === ``) return null;',
     test: { file: 'src/ads/device-keys.test.ts', name: 'takes what stands for an id in many devices for none' },

@@ -64,7 +64,7 @@ export const ERASURE_GUARDS: readonly Guard[] = [
     name: 'erasure-counted',
     protects: 'the ledger says what was erased',
     file: 'src/store/hour-log/erase-runs.ts',
-    find: 'writer.finish(index.receipts, index.source, erased.list());',
+    find: 'writer.finish(index.receipts, index.source, counts.list());',
     replacement: 'writer.finish(index.receipts, index.source);',
     test: { file: ERASER_TEST, name: 'takes the rows of one visitor, and no others' },
   },
