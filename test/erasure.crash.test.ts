@@ -120,6 +120,30 @@ async function ask(server: ServerProcess): Promise<string> {
   return (await eraseVisitors(serverOf(server), [VICTIM])).receiptId;
 }
 
+describe('an erasure behind a server that died', { timeout: 120_000 }, () => {
+  it("takes server events of the visitor's login user in an hour that nobody had prepared", async (t) => {
+    const data = await newDataDirectory(t);
+    const changes = { collectors: 1 };
+    const first = await startServerProcess(t, { data, nowMs: HOUR_START_MS + 60_000, changes });
+    await post(first, 'web/pv', { t: 'page', u: VICTIM, s: 's', d: 'shop', p: '/', tm: 5, cs1: 'login-of-victim' });
+    await first.kill('SIGKILL');
+    const second = await startServerProcess(t, { data, nowMs: hourEndMs(HOUR) + 10, changes });
+    await post(second, 's2s/cstm', { t: 'cstm', tm: 6, n: 'paid', cs1: 'login-of-victim' });
+    await second.kill('SIGKILL');
+    // The system's clock is behind both hours, which are sealed by the command.
+    const erase = ['erase', '--data', data, '--ai', TEST_PROJECT.ai, '--visitor', VICTIM, '--wait'] as const;
+    const erased = await runTidegate(...erase);
+    assert.equal(erased.exitCode, 0, erased.stderr);
+    assert.deepEqual(await filesWith(data, 'login-of-victim'), []);
+  });
+});
+
+async function post({ baseUrl }: ServerProcess, path: string, event: object): Promise<void> {
+  const url = `${baseUrl}/v3/${TEST_PROJECT.ai}/${path}`;
+  const response = await fetch(url, { method: 'POST', body: JSON.stringify([event]) });
+  assert.equal(response.status, 200);
+}
+
 async function postVictim({ baseUrl }: ServerProcess, n = 'gone'): Promise<void> {
   const response = await fetch(`${baseUrl}/v3/${TEST_PROJECT.ai}/web/cstm`, {
     method: 'POST',

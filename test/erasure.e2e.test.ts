@@ -216,6 +216,31 @@ describe('erasure', () => {
     assert.match(refused.stderr, /101 visitors are named; 1 to 100 can be/);
   });
 
+  it('knows a visitor by the id that was sent, also where rows hold it with its unsafe characters replaced', async (t) => {
+    const server = await startRecentServer(t);
+    const ids = ['nul\0-4c81', 'lone\ud800-4c81'];
+    for (const id of ids) await visit(server, id);
+    await exportRows(server, server.hour);
+    server.clock.set(server.clock.nowMs() + 1);
+    await untilErased(server, (await eraseVisitors(server, ids)).receiptId);
+    assert.deepEqual((await exportRows(server, server.hour)).page, []);
+    assert.deepEqual(await filesWith(server.data, '-4c81'), []);
+  });
+
+  it('is not done before an earlier one of the same visitor is, whose request keeps the id', async (t) => {
+    const server = await startRecentServer(t);
+    await visit(server, VICTIM);
+    await exportRows(server, server.hour);
+    await server.close();
+    const erase = ['erase', '--data', server.data, '--ai', server.project.ai, '--visitor', VICTIM] as const;
+    assert.equal((await runTidegate(...erase)).exitCode, 0);
+    const waited = await runTidegate(...erase, '--wait');
+    assert.equal(waited.exitCode, 0, waited.stderr);
+    assert.deepEqual(await filesWith(server.data, VICTIM_TEXT), []);
+    const at = ['--data', server.data, '--ai', server.project.ai] as const;
+    assert.doesNotMatch((await runTidegate('erase', 'status', ...at)).stdout, /pending/);
+  });
+
   it('makes a backup anew without the visitor, in its place', async (t) => {
     const server = await startRecentServer(t);
     const { hour } = server;

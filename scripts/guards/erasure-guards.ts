@@ -116,4 +116,42 @@ export const ERASURE_GUARDS: readonly Guard[] = [
     replacement: 'return found?.erasure;',
     test: { file: CLICKS_TEST, name: "takes the clicks of the visitor's devices out of every hour" },
   },
+  {
+    name: 'erasure-sweep-overwritten',
+    protects: 'hashes that a sweep took from the click index are not left in its free pages',
+    file: 'src/ads/click-index-file.ts',
+    find: 'PRAGMA secure_delete = ON;',
+    replacement: 'PRAGMA secure_delete = FAST;',
+    test: {
+      file: 'src/ads/click-index-file.test.ts',
+      name: 'leave no copy in pages that a sweep gave free, when the file is wiped',
+    },
+  },
+  {
+    name: 'erasure-unsafe-id',
+    protects: 'an id is looked for as rows hold it',
+    file: 'src/store/hour-log/visitor-matcher.ts',
+    find: 'const visitor = safeText(erased.visitor);',
+    replacement: 'const visitor = erased.visitor;',
+    test: { file: E2E, name: 'knows a visitor by the id that was sent, also where rows hold it' },
+  },
+  {
+    name: 'erasure-server-events-behind',
+    protects: "server events of later hours are told to be the visitor's before his pages go",
+    file: 'src/erasure/hour-erasure.ts',
+    find: 'await this.#prepareLater(hour);',
+    replacement: '',
+    test: {
+      file: 'test/erasure.crash.test.ts',
+      name: "takes server events of the visitor's login user in an hour that nobody had prepared",
+    },
+  },
+  {
+    name: 'erasure-earlier-of-same',
+    protects: 'no receipt is done while an earlier erasure keeps the id',
+    file: 'src/erasure/erasure-runner.ts',
+    find: 'return earlier.ai === ai && earlier.visitorIds.some((visitor) => visitorIds.includes(visitor));',
+    replacement: 'return earlier.ai !== ai && earlier.visitorIds.some((visitor) => visitorIds.includes(visitor));',
+    test: { file: E2E, name: 'is not done before an earlier one of the same visitor is' },
+  },
 ];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { stat, truncate, writeFile } from 'node:fs/promises';
+import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it, type TestContext } from 'node:test';
@@ -174,6 +174,24 @@ describe('activations', () => {
     assert.equal(linkOf(index, ['a']), null);
     assert.equal(linkOf(index, ['b']), 'link-2');
     assert.equal(claim(index, [claimOf('a', 'other')]), 'first');
+  });
+
+  it('leave no copy in pages that a sweep gave free, when the file is wiped', async (t) => {
+    const { index, path } = await openIndex(t);
+    const swept = Array.from({ length: 2_000 }, (_, place) => `old-${place}`);
+    addClick(index, swept, 'link-1', NOW_MS - 20 * DAY_MS);
+    addClick(index, ['young'], 'link-2');
+    index.deleteBefore(NOW_MS - ATTRIBUTION_MS);
+    assert.equal(index.wipe(), true);
+    const bytes = await readFile(path);
+    assert.deepEqual(
+      swept.filter((name) => bytes.includes(key(name))),
+      [],
+    );
+    assert.equal(linkOf(index, ['young']), 'link-2');
+    using database = new DatabaseSync(path, { readOnly: true });
+    assert.deepEqual({ ...database.prepare('PRAGMA integrity_check').get() }, { integrity_check: 'ok' });
+    assert.equal(database.prepare(`SELECT count(*) AS n FROM sqlite_master WHERE name = 'filler'`).get()?.n, 0);
   });
 
   it('are deleted when they do not count any more', async (t) => {

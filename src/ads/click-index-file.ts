@@ -14,7 +14,8 @@
  * claim and row never costs a device its row. Only a process that stands still for longer than the lease, with its row on the
  * way, lets a device have two.
  *
- * Erasure: what is forgotten is overwritten in the file at once, and in its log by `wipe`.
+ * Erasure: whatever is deleted, by sweeps too, is overwritten in the file at once, and in its log by `wipe`. Left may be a copy in
+ * unused bytes of a page, where SQLite has split one and nothing was written there since.
  *
  * Durability: every change is synced when it returns (`syncs`). Memory: SQLite's page cache, CACHE_KIB, whatever the file holds.
  */
@@ -111,7 +112,7 @@ export class ClickIndexFile {
           PRAGMA fullfsync = ON; -- macOS: an fsync that reaches the platter; nothing elsewhere
           PRAGMA cache_size = -${CACHE_KIB};
           PRAGMA journal_size_limit = ${WAL_BYTES};
-          PRAGMA secure_delete = FAST; -- within pages; a past day's whole pages are only given free, or each day would be written again
+          PRAGMA secure_delete = ON; -- pages that become free too: what a sweep drops may be asked to be erased later
           BEGIN IMMEDIATE`);
         makeTables(database, path);
         database.exec('COMMIT');
@@ -170,19 +171,14 @@ export class ClickIndexFile {
 
   /** Forgets devices and clicks; their bytes are overwritten in the file, and stay in its log until `wipe`. */
   forget(keys: readonly ForgottenKey[]): void {
-    this.#database.exec('PRAGMA secure_delete = ON'); // pages that become free, too
-    try {
-      this.#write(() => {
-        const statements = this.#days().map((day) =>
-          this.#database.prepare(`DELETE FROM ${day} WHERE key = ? AND time_ms BETWEEN ? AND ?`),
-        );
-        for (const { key, fromMs, untilMs } of keys)
-          for (const statement of [this.#statements.forget, ...statements]) statement.run(key, fromMs, untilMs);
-        return keys.length;
-      });
-    } finally {
-      this.#database.exec('PRAGMA secure_delete = FAST');
-    }
+    this.#write(() => {
+      const statements = this.#days().map((day) =>
+        this.#database.prepare(`DELETE FROM ${day} WHERE key = ? AND time_ms BETWEEN ? AND ?`),
+      );
+      for (const { key, fromMs, untilMs } of keys)
+        for (const statement of [this.#statements.forget, ...statements]) statement.run(key, fromMs, untilMs);
+      return keys.length;
+    });
   }
 
   /** Folds the log into the file and cuts it to nothing. False when another process was in the way; then it is to be tried again. */

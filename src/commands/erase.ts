@@ -9,7 +9,7 @@ import { openExistingCatalog } from '../catalog/data-catalog.ts';
 import { expectedByMs, refuseVisitors, type Erasure } from '../catalog/erasures.ts';
 import type { OptionValues } from '../config/parse-options.ts';
 import { AppError } from '../errors/app-error.ts';
-import { hourOf } from '../events/hour.ts';
+import { hourOf, type Hour } from '../events/hour.ts';
 import { systemClock, waitFor } from '../lib/clock.ts';
 import type { Workshop } from '../system.ts';
 import type { Command } from './command.ts';
@@ -91,7 +91,7 @@ export async function workUntilErased(
 ): Promise<Erasure> {
   let told: string | null = null;
   while (!signal.aborted) {
-    await workOnce(workshop, ai, id);
+    await workOnce(workshop, ai);
     const erasure = await workshop.catalog.erasures.read(ai, id);
     if (erasure?.status === 'done') return erasure;
     const error = erasure?.error ?? null;
@@ -102,11 +102,14 @@ export async function workUntilErased(
   throw new AppError('erasure_unfinished', `The erasure ${id} was stopped before it was done.`);
 }
 
-async function workOnce({ store, erasures, runner, catalog }: Workshop, ai: string, id: string): Promise<void> {
+/** Hours of other erasures of the project are exported, too: one of the same visitor ends first. */
+async function workOnce({ store, erasures, runner, catalog }: Workshop, ai: string): Promise<void> {
   await store.seal(hourOf(systemClock.nowMs()));
   await erasures.runDue();
-  const hours = (await catalog.erasures.listHours(id)).map(({ hour }) => hour);
-  if (hours.length > 0) await runner.runDue({ ai, hours });
+  const hours = new Set<Hour>();
+  for (const { id } of await catalog.erasures.listUnfinished(ai))
+    for (const { hour } of await catalog.erasures.listHours(id)) hours.add(hour);
+  if (hours.size > 0) await runner.runDue({ ai, hours: [...hours] });
 }
 
 function describe(erasure: Erasure) {

@@ -44,6 +44,12 @@ test('what a command is to do is said on its line alone, and a variable that wou
     );
 });
 
+test('words are taken as they are, with line breaks and commas, and an empty one is not left out', () => {
+  const command = { options: ['visitor'], required: [], takesPositionals: false } as const;
+  const { values } = parseOptions(['--visitor', 'a\nb', '--visitor', 'c,d', '--visitor', ''], {}, command);
+  assert.deepEqual(values.list('visitor'), ['a\nb', 'c,d', '']);
+});
+
 test('an option without a text is a fault, and not as if it were not there', () => {
   const command = { options: ['xpath', 'index', 'clear', 'json'], required: [], takesPositionals: false } as const;
   for (const args of [['--xpath', ''], ['--xpath='], ['--index='], ['--xpath']])

@@ -141,9 +141,12 @@ function isMany(name: OptionName): boolean {
   return kind === 'list' || kind === 'words';
 }
 
+/** Stands between words: no argument can hold it. */
+const WORD_END = '\0';
+
 /** What stands between the values of an option that was given several times. */
 function separatorOf(name: OptionName): string {
-  return OPTION_TABLE[name].type.kind === 'words' ? '\n' : ',';
+  return OPTION_TABLE[name].type.kind === 'words' ? WORD_END : ',';
 }
 
 /** Gives NaN for a day that is in no calendar, which Date.parse rolls over: 2026-02-31 would be 3 March. */
@@ -184,7 +187,7 @@ function readValue(text: string, { type }: OptionSpec): unknown {
         .map((word) => word.trim())
         .filter((word) => word !== '');
     case 'words':
-      return text.split('\n').filter((word) => word !== '');
+      return text === '' ? [] : text.split(WORD_END);
     case 'instant': {
       const instantMs = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
         ? parseInstant(text)

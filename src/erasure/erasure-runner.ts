@@ -114,7 +114,10 @@ export class ErasureRunner {
       if (isSettled) await this.#advance(erasure, { until, faults, isRetry });
       else if (imports.isRunning) this.#waitingForImport.add(erasure.id);
     }
-    for (const erasure of await catalog.erasures.listUnfinished()) await this.#tryFinish(erasure, until);
+    const unfinished = await catalog.erasures.listUnfinished();
+    for (const [place, erasure] of unfinished.entries())
+      if (!unfinished.slice(0, place).some((earlier) => sharesVisitor(earlier, erasure)))
+        await this.#tryFinish(erasure, until);
   }
 
   /** Forgets what this process remembers when another one, such as a command, has ended an erasure. */
@@ -250,4 +253,9 @@ export class ErasureRunner {
     };
     return signCertificate(facts, catalog.serverKeys.signingKeyPem);
   }
+}
+
+/** An erasure of the same visitor that is not done keeps his id; to say of a later one that no file holds it would be untrue. */
+function sharesVisitor(earlier: PendingErasure, { ai, visitorIds }: PendingErasure): boolean {
+  return earlier.ai === ai && earlier.visitorIds.some((visitor) => visitorIds.includes(visitor));
 }

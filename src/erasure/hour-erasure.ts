@@ -1,7 +1,8 @@
 /**
  * Takes the visitors of all erasures that are due out of one project's hour: out of its rows, and of what was published of them.
  *
- * Steps: the hour is prepared and looked through → devices that his rows tell of are recorded, and their clicks looked for, too → where it holds something, and under the lock of all processes: its export task is made
+ * Steps: the hour is prepared and looked through → devices that his rows tell of are recorded, and their clicks looked for, too → where it holds something, sealed hours
+ * behind it are prepared, since his rows tell which of their server events are his → under the lock of all processes: its export task is made
  * pending again, so that an export that runs publishes nothing → what goes is recorded → its manifests and packages are deleted,
  * and from now on old links answer 410 → its runs are rewritten → the record is marked. The export that follows publishes the
  * next revision.
@@ -15,6 +16,8 @@ import { addHours, formatUtcHour, type Hour } from '../events/hour.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { PackageStore } from '../packages/package-store.ts';
 import type { FoundVisitors } from '../store/hour-log/erase-runs.ts';
+import { isLastingDamage } from '../store/hour-log/lasting-damage.ts';
+import { LINK_HOURS } from '../store/hour-log/link-server-events.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import type { Erased } from '../store/hour-log/visitor-matcher.ts';
 import type { VisitorEraser } from '../store/visitor-eraser.ts';
@@ -22,7 +25,7 @@ import type { ErasureParticipant } from './erasure-participant.ts';
 
 export type HourErasureOptions = {
   readonly catalog: Catalog;
-  readonly store: Pick<HourStore, 'prepare'>;
+  readonly store: Pick<HourStore, 'prepare' | 'sealedUntil'>;
   readonly eraser: VisitorEraser;
   readonly packages: Pick<PackageStore, 'deleteUnder'>;
   readonly participants: readonly ErasureParticipant[];
@@ -60,6 +63,7 @@ export class HourErasure {
     let first = await this.#search(ai, hour);
     if (await this.#learn(first)) first = await this.#search(ai, hour);
     if (!needsWork(first) && !(await eraser.holdsUncounted(hour))) return;
+    await this.#prepareLater(hour);
     await using _lock = await eraser.lock();
     const search = await this.#search(ai, hour); // anew: who had the lock before may have changed the hour
     await this.#learn(search); // before the rows go that tell it
@@ -70,6 +74,17 @@ export class HourErasure {
     }
     await eraser.erase(hour, ai, erasedOf(search.due, hour), search.found);
     for (const { id } of search.due) await catalog.erasures.markErased(id, hour);
+  }
+
+  /** Server events of the hours behind are told to be the visitor's by rows that go. Damage there is that hour's own error. */
+  async #prepareLater(hour: Hour): Promise<void> {
+    const { store, eraser } = this.#options;
+    const isLinked = (later: Hour): boolean =>
+      later > hour && later <= addHours(hour, LINK_HOURS) && later < store.sealedUntil;
+    for (const later of (await eraser.hours()).filter(isLinked))
+      await store.prepare(later).catch((error: unknown) => {
+        if (!isLastingDamage(error)) throw error;
+      });
   }
 
   async #search(ai: string, hour: Hour): Promise<Search> {

@@ -20,7 +20,7 @@ function authOf({ ai, secret }: Project, ids: readonly string[]): string {
 
 type Asked = {
   readonly ids?: readonly unknown[];
-  readonly body?: string;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly auth?: string;
   readonly accessToken?: string | undefined;
   readonly ai?: string;
@@ -96,6 +96,7 @@ describe('POST /{ai}/deleteVisitor', () => {
     ['a number for an id', { ids: [7] }, 400, /Visitor 1 of the list is no text/],
     ['no list', { body: '{"visitUserId":"u-1"}' }, 400, /The body has no list visitUserId/],
     ['another body', { body: 'visitUserId=u-1' }, 400, /The body is no JSON/],
+    ['other bytes than UTF-8', { body: Buffer.from('{"visitUserId":["u-\xfc"]}', 'latin1') }, 400, /no JSON in UTF-8/],
     ['no body', { body: '' }, 400, /The body is no JSON/],
     ['more than 2 MiB', { ids: ['u'.repeat(2 * 1024 * 1024)] }, 413, /The body is too large/],
   ];

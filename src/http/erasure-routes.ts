@@ -26,6 +26,8 @@ export type ErasureRouteOptions = {
 };
 
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
+/** Refuses other bytes: an id that was changed on the way would be erased of nobody, and be told to be. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 /** Signs in the place of an unknown project's secret, so that an answer takes as long whether or not there is a project. */
 const NO_SECRET = 'no project has this secret';
 
@@ -166,9 +168,9 @@ function parseVisitors(body: unknown): readonly string[] {
   const wanted = `Send {"visitUserId":["…"]} with 1 to ${MAX_ERASED_VISITORS} ids.`;
   let value: unknown;
   try {
-    value = JSON.parse(body instanceof Buffer ? body.toString() : '');
+    value = JSON.parse(body instanceof Buffer ? UTF8.decode(body) : '');
   } catch {
-    throw new AppError('bad_request', `The body is no JSON. ${wanted}`);
+    throw new AppError('bad_request', `The body is no JSON in UTF-8. ${wanted}`);
   }
   const ids = typeof value === 'object' && value !== null && 'visitUserId' in value ? value.visitUserId : undefined;
   if (!Array.isArray(ids)) throw new AppError('bad_request', `The body has no list visitUserId. ${wanted}`);

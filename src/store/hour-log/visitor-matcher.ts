@@ -14,7 +14,7 @@ import { columnsOf } from '../../events/data-types.ts';
 import type { RecordKind } from '../../events/event-row.ts';
 import { OAID_WIDTH, readDeviceId } from '../../events/device-id.ts';
 import { CUT_MARK, mayBeCut, visitorFieldOf, visitorKeyOf } from '../../events/visitor-key.ts';
-import { readText } from '../../events/wire-value.ts';
+import { readText, safeText } from '../../events/wire-value.ts';
 import { ClickMatcher, type ErasedClicks } from './click-matcher.ts';
 import { decodeExtras } from './record-codec.ts';
 
@@ -55,7 +55,7 @@ export class VisitorMatcher {
     const visitors = erasedThings.filter((erased) => 'visitor' in erased);
     this.#clicks = new ClickMatcher(erasedThings.flatMap(clicksOf));
     for (const erased of visitors) {
-      const { visitor } = erased;
+      const visitor = safeText(erased.visitor); // as rows hold it
       add(this.#byKey, bytesOf(visitorKeyOf(visitor)), erased);
       add(this.#byField, bytesOf(visitorFieldOf(visitor)), erased);
       if (mayBeCut(visitor)) add(this.#byCutKey, bytesOf(visitor), erased);
