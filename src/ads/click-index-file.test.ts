@@ -4,13 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it, type TestContext } from 'node:test';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
-import {
-  ATTRIBUTION_MS,
-  ClickIndexFile,
-  LEASE_MS,
-  snapshotClickIndex,
-  type ActivationClaim,
-} from './click-index-file.ts';
+import { ClickIndexFile, LEASE_MS, snapshotClickIndex, type ActivationClaim } from './click-index-file.ts';
+import { ATTRIBUTION_MS } from '../events/click-owner.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 23, 4);
 const DAY_MS = 86_400_000;

@@ -26,7 +26,6 @@ import { ATTRIBUTION_MS } from '../events/click-owner.ts';
 import { isSystemError } from '../lib/system-error.ts';
 import { isLockedError, translateSqliteError } from '../catalog/sqlite-errors.ts';
 
-export { ATTRIBUTION_MS };
 const DAY_MS = 86_400_000;
 /** How long an activation whose row is on its way keeps others of the device waiting. */
 export const LEASE_MS = 30_000;

@@ -7,23 +7,13 @@
 import type { ClickIndex } from './click-index.ts';
 import type { ForgottenKey } from './click-index-file.ts';
 import { readDeviceId } from '../events/device-id.ts';
-import type { ClickOwner } from '../events/click-owner.ts';
+import type { ClickOwner, ErasedClick } from '../events/click-owner.ts';
 import { readActivationIds, type ActivationIds, type DeviceKeys } from './device-keys.ts';
 
 export type ForgetOptions = { readonly index: Pick<ClickIndex, 'forget'>; readonly keys: DeviceKeys };
 
 /** What the rows of activations hold: visitUserId, idfa, uuid as idfv, imei, androidId, and the extra oaid. */
 export type KeptActivation = Readonly<Record<keyof ActivationIds, unknown>>;
-
-/** What the row of a click holds, and when it was stored. */
-export type KeptClick = {
-  readonly idfa: string | null;
-  readonly imei: string | null;
-  readonly androidId: string | null;
-  readonly ip: string | null;
-  readonly userAgent: string | null;
-  readonly timeMs: number;
-};
 
 const NOWHERE = { ip: null, userAgent: null };
 const NO_IDS = { idfa: null, idfv: null, imei: null, androidId: null, oaid: null };
@@ -51,7 +41,7 @@ export async function forgetActivations(
 }
 
 /** Forgets clicks: under every key that they were kept under, and no other click of the same origin. */
-export async function forgetClicks(options: ForgetOptions, ai: string, clicks: readonly KeptClick[]): Promise<void> {
+export async function forgetClicks(options: ForgetOptions, ai: string, clicks: readonly ErasedClick[]): Promise<void> {
   await forget(
     options,
     clicks.flatMap(({ idfa, imei, androidId, ip, userAgent, timeMs }) => {

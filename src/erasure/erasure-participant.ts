@@ -2,9 +2,8 @@
  * Whoever keeps something of visitors besides the hour log and the packages of 2.0: device keys, packages of other formats, memories.
  * Everything may be called more than once for the same erasure, and must do no harm then.
  */
-import type { ClickOwner } from '../events/click-owner.ts';
+import type { ClickOwner, ErasedClick } from '../events/click-owner.ts';
 import type { Hour } from '../events/hour.ts';
-import type { ErasedClick } from '../store/hour-log/click-matcher.ts';
 import type { ErasedActivation } from '../store/hour-log/erase-runs.ts';
 
 export type ErasureParticipant = {

@@ -18,7 +18,7 @@ import { ROW_ID_BYTES } from './ids.ts';
 import { cutText, readInteger, readText } from './wire-value.ts';
 
 /** Bytes of a rule's id in a row id; what stands before them is the beginning of the action's. */
-const RULE_ID_BYTES = 4;
+export const RULE_ID_BYTES = 4;
 
 /** What a tag takes from its action. */
 export type TaggedAction = {

@@ -27,6 +27,16 @@ export type ClickOwner = OwningDevice | OwningOrigin;
 /** So many owners one erasure follows. A visitor has some; who sends thousands of ids as one visitor has made them up. */
 export const MAX_CLICK_OWNERS = 10_000;
 
+/** What an erased click is remembered by in the click index, and when it was stored. */
+export type ErasedClick = {
+  readonly idfa: string | null;
+  readonly imei: string | null;
+  readonly androidId: string | null;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+  readonly timeMs: number;
+};
+
 /** What a row tells of where it came from; null where it does not. */
 export type RowOrigin = {
   readonly ids: readonly (string | null)[];

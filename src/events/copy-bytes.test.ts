@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { copyWithin, isSameWithin, literalOf, WORD_ROOM, writeLiteral } from './copy-bytes.ts';
+import { isSameWithin } from '../lib/key-bytes.ts';
+import { copyWithin, literalOf, WORD_ROOM, writeLiteral } from './copy-bytes.ts';
 import { integerOf, writeActionRequestId } from './tape-bytes.ts';
 import { actionRequestId } from './ids.ts';
 

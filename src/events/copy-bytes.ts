@@ -1,5 +1,5 @@
 /**
- * Copies and compares bytes eight at a time, where most copies are of some ten or twenty bytes: half of the cost of a loop over bytes, a third of that of
+ * Copies bytes eight at a time, where most copies are of some ten or twenty bytes: half of the cost of a loop over bytes, a third of that of
  * a call of `copyWithin` or `set`. V8 moves a BigInt from view to view as a machine word.
  *
  * A copy ends on a whole word: up to WORD_ROOM bytes behind its end are read, and written with what stands there. So both sides need as much room,
@@ -28,21 +28,4 @@ export function copyWithin(bytes: DataView, at: number, start: number, end: numb
 export function writeLiteral(bytes: DataView, at: number, { length, words }: Literal): number {
   for (let from = 0; from < length; from += 8) bytes.setBigUint64(at + from, words.getBigUint64(from));
   return at + length;
-}
-
-/** Says whether [start, end) and [otherStart, otherEnd) hold the same bytes. */
-export function isSameWithin(
-  bytes: DataView,
-  start: number,
-  end: number,
-  otherStart: number,
-  otherEnd: number,
-): boolean {
-  const length = end - start;
-  if (otherEnd - otherStart !== length) return false;
-  let at = 0;
-  for (; at + 8 <= length; at += 8)
-    if (bytes.getBigUint64(start + at) !== bytes.getBigUint64(otherStart + at)) return false;
-  for (; at < length; at += 1) if (bytes.getUint8(start + at) !== bytes.getUint8(otherStart + at)) return false;
-  return true;
 }

@@ -7,7 +7,7 @@ import { csvField, isPlainField } from './csv.ts';
 import type { Step } from './column-plan.ts';
 import type { Fallback } from './column-sources.ts';
 import { copyWithin, literalOf, writeLiteral, type Literal } from './copy-bytes.ts';
-import { SEND_TIME_DIGITS, type RecordWriter } from './record-writer.ts';
+import { SEND_TIME_HOLE, type RecordWriter } from './record-writer.ts';
 import { copyUnescaped, writeActionRequestId } from './tape-bytes.ts';
 import { MAP_LIMITS } from './wire-value.ts';
 import { VALUE, type JsonTape } from '../wire/json-tape.ts';
@@ -20,7 +20,7 @@ const KEPT_WIDTH = 5_000;
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const SEND_TIME_HOLE = literalOf(Buffer.from('0'.repeat(SEND_TIME_DIGITS)));
+const HOLE = literalOf(Buffer.from(SEND_TIME_HOLE));
 
 export class PlainColumns {
   readonly #writer: RecordWriter;
@@ -133,7 +133,7 @@ export class PlainColumns {
         return at;
       case 'sendTime':
         this.holeAt = at;
-        return writeLiteral(view, at, SEND_TIME_HOLE);
+        return writeLiteral(view, at, HOLE);
       case 'time': {
         const { starts, ends } = this.#tape.values;
         return copyWithin(view, at, starts[this.timeAt]!, ends[this.timeAt]!);

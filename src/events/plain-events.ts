@@ -23,7 +23,8 @@ import { KEY_TIME_BYTES, RECORD_HEADER_BYTES, type RecordWriter } from './record
 import { writeTag } from './tag-record.ts';
 import { integerOf, writeHex } from './tape-bytes.ts';
 import { writeCanonical } from './tape-canonical.ts';
-import { copyWithin, isSameWithin, literalOf, writeLiteral, type Literal } from './copy-bytes.ts';
+import { isSameWithin } from '../lib/key-bytes.ts';
+import { copyWithin, literalOf, writeLiteral, type Literal } from './copy-bytes.ts';
 import { PlainColumns, type SharedFields } from './plain-columns.ts';
 import { SHAPE_NOTES, type Shape } from '../wire/json-shape.ts';
 import { VALUE, type JsonTape } from '../wire/json-tape.ts';

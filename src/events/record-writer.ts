@@ -9,6 +9,7 @@
  * time belongs, which is known when the row is stored. One buffer, used again for the next request; it grows with the
  * request, never past its bound, and what a far larger request than others needed is given back with the next one.
  */
+import { viewOf } from '../lib/key-bytes.ts';
 import { DATA_TYPES } from './data-types.ts';
 import type { EventRow, RecordKind } from './event-row.ts';
 import { ROW_ID_BYTES } from './ids.ts';
@@ -16,7 +17,8 @@ import { ROW_ID_BYTES } from './ids.ts';
 export const RECORD_HEADER_BYTES = 16;
 export const SEND_TIME_DIGITS = 13;
 export const KEY_TIME_BYTES = 8;
-const SEND_TIME_HOLE = '0'.repeat(SEND_TIME_DIGITS);
+/** What a line holds where its send time belongs. */
+export const SEND_TIME_HOLE = '0'.repeat(SEND_TIME_DIGITS);
 const TIME_SIGN = 1n << 63n;
 const FIRST_BYTES = 256 * 1024;
 /** What the rows of a body of a megabyte need, with room to spare. A hundred times as much for ever would be one sender's choice. */
@@ -164,8 +166,4 @@ export class RecordWriter {
     this.bytes = bytes;
     this.view = viewOf(bytes);
   }
-}
-
-function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
-  return new DataView(buffer, byteOffset, length);
 }

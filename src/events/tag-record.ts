@@ -2,22 +2,16 @@
  * Writes a row of action_tag as bytes behind the row of its action, of which most of it is a copy: the quick way of `buildTagRow`,
  * with the same result.
  */
-import { copyWithin } from './copy-bytes.ts';
+import { RULE_ID_BYTES } from './action-tags.ts';
+import { copyWithin, literalOf, writeLiteral } from './copy-bytes.ts';
 import { ROW_ID_BYTES } from './ids.ts';
-import {
-  codeOfKind,
-  KEY_TIME_BYTES,
-  RECORD_HEADER_BYTES,
-  SEND_TIME_DIGITS,
-  type RecordWriter,
-} from './record-writer.ts';
+import { codeOfKind, KEY_TIME_BYTES, RECORD_HEADER_BYTES, SEND_TIME_HOLE, type RecordWriter } from './record-writer.ts';
 import { writeActionRequestId, writeHex } from './tape-bytes.ts';
 
 const TAG_CODE = codeOfKind('action_tag');
-const RULE_ID_DIGITS = 8;
-const RULE_ID_BYTES = RULE_ID_DIGITS / 2;
+const RULE_ID_DIGITS = 2 * RULE_ID_BYTES;
+const HOLE = literalOf(Buffer.from(SEND_TIME_HOLE));
 const COMMA = 0x2c;
-const ZERO = 0x30;
 const VISITOR_EXTRA = 0x75; // u
 /** More than a tag takes besides its visitor. */
 const TAG_ROOM_BYTES = 256;
@@ -41,12 +35,11 @@ export function writeTag(writer: RecordWriter, action: WrittenAction, ruleId: st
   bytes[at++] = 0; // no visitor
   bytes[at++] = 0; // no session
   const copied = KEY_TIME_BYTES + ROW_ID_BYTES - RULE_ID_BYTES;
-  for (let byte = 0; byte < copied; byte += 1) bytes[at + byte] = bytes[keyTimeAt + byte]!;
-  at += copied;
+  at = copyWithin(view, at, keyTimeAt, keyTimeAt + copied);
   writeHex(bytes, at, ruleId, 0, RULE_ID_DIGITS);
   at += RULE_ID_BYTES;
   const lineStart = at;
-  for (let digit = 0; digit < SEND_TIME_DIGITS; digit += 1) bytes[at++] = ZERO;
+  at = writeLiteral(view, at, HOLE);
   bytes[at++] = COMMA;
   at = writeActionRequestId(view, at, action.isWeb, action.rowId);
   bytes[at++] = COMMA;

@@ -10,7 +10,7 @@
  * Every step may be done twice, so a crash between any two is mended by the next sweep. Downloads that run go on.
  */
 import type { Logger } from 'pino';
-import { ATTRIBUTION_MS } from '../ads/click-index-file.ts';
+import { ATTRIBUTION_MS } from '../events/click-owner.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { addHours, beijingDayOf, formatBeijingHour, hourOf, HOURS_PER_DAY, type Hour } from '../events/hour.ts';
 import { retainedFrom } from '../events/retention.ts';

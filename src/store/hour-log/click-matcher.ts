@@ -5,7 +5,13 @@
  * Cost: one look-up for each id of a click, and one for its address.
  */
 import { findFields, readField } from '../../events/csv-line.ts';
-import { ATTRIBUTION_MS, keyOfOwner, type ClickOwner, type OwningOrigin } from '../../events/click-owner.ts';
+import {
+  ATTRIBUTION_MS,
+  keyOfOwner,
+  type ClickOwner,
+  type ErasedClick,
+  type OwningOrigin,
+} from '../../events/click-owner.ts';
 import { columnsOf } from '../../events/data-types.ts';
 import { OAID_WIDTH, readDeviceId } from '../../events/device-id.ts';
 import { decodeExtras } from './record-codec.ts';
@@ -13,16 +19,6 @@ import type { RecordParts } from './visitor-matcher.ts';
 
 /** Clicks up to an instant that are to go; `erasure` is the caller's number for whom they are counted. */
 export type ErasedClicks = { readonly owner: ClickOwner; readonly untilMs: number; readonly erasure: number };
-
-/** What a click is remembered by. */
-export type ErasedClick = {
-  readonly idfa: string | null;
-  readonly imei: string | null;
-  readonly androidId: string | null;
-  readonly ip: string | null;
-  readonly userAgent: string | null;
-  readonly timeMs: number;
-};
 
 type Reach = { readonly untilMs: number; readonly erasure: number };
 

@@ -8,12 +8,12 @@
  * Memory: one block to read and one to write, the ids of the erased activations and clicks, and the owners of clicks; each bounded.
  */
 import { findFields, readField } from '../../events/csv-line.ts';
-import { keyOfOwner, MAX_CLICK_OWNERS, ownersOf, type ClickOwner } from '../../events/click-owner.ts';
+import { keyOfOwner, MAX_CLICK_OWNERS, ownersOf, type ClickOwner, type ErasedClick } from '../../events/click-owner.ts';
 import { columnsOf, type DataType } from '../../events/data-types.ts';
 import { ROW_FLAGS, type RecordKind } from '../../events/event-row.ts';
 import { ROW_ID_BYTES } from '../../events/ids.ts';
 import type { ErasedCount, ReceiptCount } from '../hour-store.ts';
-import { readErasedClick, type ErasedClick } from './click-matcher.ts';
+import { readErasedClick } from './click-matcher.ts';
 import { decodeExtras, ledgerLineOfCode } from './record-codec.ts';
 import type { RunGroup } from './run-format.ts';
 import { readRun, RunCursor, type IndexedRun } from './run-reader.ts';

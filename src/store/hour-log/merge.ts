@@ -12,7 +12,7 @@
 import { buildExtendedFields, type ExtendedColumn } from '../../events/extended-columns.ts';
 import { ROW_ID_BYTES } from '../../events/ids.ts';
 import type { RowBatch } from '../hour-store.ts';
-import { compareBytes, viewOf } from './key-bytes.ts';
+import { compareBytes, viewOf } from '../../lib/key-bytes.ts';
 import { decodeExtras } from './record-codec.ts';
 import { KEY_END_BYTES, type RunCursor } from './run-reader.ts';
 

@@ -10,7 +10,7 @@ import { shortPath } from './layout.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { crc32 } from '../../lib/crc32.ts';
 import { isSystemError } from '../../lib/system-error.ts';
-import { equalLength, viewOf } from './key-bytes.ts';
+import { equalLength, viewOf } from '../../lib/key-bytes.ts';
 import { KEY_TIME_BYTES } from './record-codec.ts';
 import {
   BLOCK_BYTES,

@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { crc32 } from '../../lib/crc32.ts';
 import { ROW_FLAGS, type RecordKind } from '../../events/event-row.ts';
 import type { ErasedCount, ReceiptCount } from '../hour-store.ts';
-import { viewOf } from './key-bytes.ts';
+import { viewOf } from '../../lib/key-bytes.ts';
 import {
   BLOCK_BYTES,
   BLOCK_HEADER_BYTES,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { viewOf } from './key-bytes.ts';
+import { viewOf } from '../../lib/key-bytes.ts';
 import { sortKeys } from './sort-keys.ts';
 
 /** Gives the numbers of these keys as `sortKeys` does; records with equal keys go by their weight. */

@@ -11,7 +11,7 @@
  *
  * Memory: 20 bytes a record. Cost: about 0.1 µs a record, however long the keys and however much of them is shared.
  */
-import { compareBytes, equalLength } from './key-bytes.ts';
+import { compareBytes, equalLength } from '../../lib/key-bytes.ts';
 
 /** Where the keys are: key i is [keyStart(i), keyEnd(i)) of the view. */
 export interface SortedKeys {

@@ -9,7 +9,7 @@ import { ROW_FLAGS, type RecordKind } from '../../events/event-row.ts';
 import { hourFromInteger } from '../../events/hour.ts';
 import type { ReceiptCount } from '../hour-store.ts';
 import { KINDS, ledgerLineOfCode, RECEIPT_BYTES, RECORD_HEADER_BYTES, SEND_TIME_DIGITS } from './record-codec.ts';
-import { viewOf } from './key-bytes.ts';
+import { viewOf } from '../../lib/key-bytes.ts';
 import { RunWriter, type RunRecord } from './run-writer.ts';
 import { sortKeys } from './sort-keys.ts';
 import { batchesOf, SEGMENT_HOUR_OFFSET } from './segment.ts';

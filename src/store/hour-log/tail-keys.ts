@@ -7,7 +7,7 @@
 import { ROW_FLAGS, type RecordKind } from '../../events/event-row.ts';
 import { hourEndMs, type Hour } from '../../events/hour.ts';
 import { ROW_ID_BYTES } from '../../events/ids.ts';
-import { viewOf } from './key-bytes.ts';
+import { viewOf } from '../../lib/key-bytes.ts';
 import { decodeExtras, KEY_TIME_BYTES, writeKeyTime } from './record-codec.ts';
 import type { RunRecord, RunWriter } from './run-writer.ts';
 import { sortKeys } from './sort-keys.ts';

@@ -18,6 +18,18 @@ export function equalLength(a: DataView, aStart: number, b: DataView, bStart: nu
   return at;
 }
 
+/** Says whether [start, end) and [otherStart, otherEnd) of some bytes are the same. */
+export function isSameWithin(
+  bytes: DataView,
+  start: number,
+  end: number,
+  otherStart: number,
+  otherEnd: number,
+): boolean {
+  const length = end - start;
+  return otherEnd - otherStart === length && equalLength(bytes, start, bytes, otherStart, length) === length;
+}
+
 /** Compares bytes [aStart, aEnd) with [bStart, bEnd): the first that differs decides, else the length. */
 export function compareBytes(
   a: DataView,
