@@ -81,6 +81,9 @@ function jobsOfParent(calls: ProcessCalls): StoreJobs {
     sortSegment: async (job, signal) => {
       await untilAborted(calls.call('sortSegment', job), signal);
     },
+    sortEarly: async (job, signal) => {
+      await untilAborted(calls.call('sortEarly', job), signal);
+    },
     completeRuns: (job, signal) => untilAborted(calls.call('completeRuns', job) as Promise<CompletedRuns>, signal),
     linkServerEvents: (job, signal) => untilAborted(calls.call('linkServerEvents', job) as Promise<LinkedRuns>, signal),
   };

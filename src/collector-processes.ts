@@ -165,6 +165,7 @@ function handlersOf(
   const waiting = new Map<number, AbortController>();
   return {
     sortSegment: (job: Parameters<StoreJobs['sortSegment']>[0]) => options.jobs.sortSegment(job),
+    sortEarly: (job: Parameters<StoreJobs['sortEarly']>[0]) => options.jobs.sortEarly(job),
     completeRuns: (job: Parameters<StoreJobs['completeRuns']>[0]) => options.jobs.completeRuns(job),
     linkServerEvents: (job: Parameters<StoreJobs['linkServerEvents']>[0]) => options.jobs.linkServerEvents(job),
     takeTurn: async ({ id, ai }: { id: number; ai: string }) => {

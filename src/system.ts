@@ -41,6 +41,7 @@ import { HourLog } from './store/hour-log/hour-log.ts';
 import type { CompletedRuns } from './store/hour-log/complete-runs.ts';
 import { HourLogEraser, type EraseJobs } from './store/hour-log/hour-log-eraser.ts';
 import type { LinkedRuns } from './store/hour-log/link-server-events.ts';
+import { SegmentSorts, type RunSort } from './store/hour-log/segment-sorts.ts';
 import type { StoreJobs } from './store/hour-log/store-jobs.ts';
 
 export type WorkshopConfig = {
@@ -100,8 +101,9 @@ export async function openWorkshop(
     const codec = await openGzipCodec({ choice: config.gzip }); // a codec that is not there is told now, not at the first export
     logger.info({ codec: codec.codec.name }, codec.reason);
     const threads = config.exportThreads || availableParallelism();
-    const pool = closers.add(openWorkerPool({ file: neighbourFile('worker'), threads, data: { gzip: config.gzip } }));
-    const jobs = poolJobs(pool);
+    const workers = { file: neighbourFile('worker'), threads, data: { gzip: config.gzip } };
+    const pool = closers.add(openWorkerPool(workers));
+    const jobs = poolJobs(pool, closers.add(openWorkerPool({ ...workers, isBackground: true })));
     const storeRoot = join(data, 'hour-log');
     const packagesRoot = join(data, 'packages');
     const { segmentBytes, syncs } = config;
@@ -382,11 +384,16 @@ function startLoops(loops: readonly ((signal: AbortSignal) => Promise<void>)[]):
   };
 }
 
-function poolJobs(pool: WorkerPool): StoreJobs & ExportJobs & TagJobs {
+function poolJobs(pool: WorkerPool, background: WorkerPool): StoreJobs & ExportJobs & TagJobs {
+  const sortIn =
+    (workers: WorkerPool): RunSort =>
+    async (job, signal) => {
+      await workers.run('sortSegment', job, signal);
+    };
+  const sorts = new SegmentSorts({ atOnce: sortIn(pool), inBackground: sortIn(background) });
   return {
-    sortSegment: async (job, signal) => {
-      await pool.run('sortSegment', job, signal);
-    },
+    sortSegment: (job, signal) => sorts.atOnce(job, signal),
+    sortEarly: (job, signal) => sorts.early(job, signal),
     completeRuns: (job, signal) => pool.run('completeRuns', job, signal) as Promise<CompletedRuns>,
     linkServerEvents: (job, signal) => pool.run('linkServerEvents', job, signal) as Promise<LinkedRuns>,
     tagHour: (job) => pool.run('tagHour', job) as Promise<TaggedHour>,

@@ -21,12 +21,20 @@ const CLOSE_TIMEOUT_MS = 3_000;
 /** Jobs work on memory outside of V8's heap; what little they leave there would fill 48 MB before it is looked at. */
 const YOUNG_GENERATION_MB = 12;
 
+/**
+ * The lowest priority: on a core that is wanted all the time such a thread gets about a fiftieth of it. On Linux alone a priority is a
+ * thread's own; elsewhere it would be the whole process's.
+ */
+const BACKGROUND = { niceIncrement: process.platform === 'linux' ? 19 : 0, atomics: 'disabled' } as const;
+
 /** Starts a pool; threads start with their first job and end after a minute without one. */
 export function openWorkerPool(options: {
   readonly file: URL;
   readonly threads: number;
   /** What every thread finds as its `workerData`. */
   readonly data?: unknown;
+  /** Whether its jobs take only the time that nobody else wants. Between jobs such a thread goes on with its timers. */
+  readonly isBackground?: boolean;
 }): WorkerPool {
   const pool = new Piscina({
     filename: options.file.href,
@@ -37,6 +45,7 @@ export function openWorkerPool(options: {
     idleTimeout: 60_000,
     concurrentTasksPerWorker: 1,
     closeTimeout: CLOSE_TIMEOUT_MS,
+    ...(options.isBackground ? BACKGROUND : {}),
   });
   const running = new Set<AbortController>();
   // A thread that did not start (no memory, too many open files) is no job's error to Piscina: without a listener the process

@@ -7,10 +7,11 @@ import { eventBatch, HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
 import { addHours, HOUR_MS, hourOf } from '../../events/hour.ts';
+import { untilAborted } from '../../lib/until-aborted.ts';
 import { HourLog } from './hour-log.ts';
 import { HourLogReader } from './hour-log-reader.ts';
 import { sortSegment } from './sort-segment.ts';
-import { storeJobsInPlace } from './store-jobs.ts';
+import { storeJobsInPlace, type StoreJobs } from './store-jobs.ts';
 
 const HOUR = hourOf(HOUR_START_MS);
 
@@ -194,6 +195,45 @@ describe('HourLog', () => {
     await log.append(eventBatch('ai', [{ id: 'in the open hour' }]));
     await log.dropBefore(addHours(HOUR, 9), new Set([addHours(HOUR, 1)]));
     assert.deepEqual((await readdir(join(root, 'hours'))).sort(), ['202611230500', '202611230700']);
+  });
+
+  /** Opens a log of tiny segments with a background that is never given time; counts what is sorted how. */
+  async function openBusy(
+    t: TestContext,
+    options: { readonly maxUnsortedBytes?: number } = {},
+  ): Promise<{ root: string; log: HourLog; sorted: Record<'early' | 'atOnce', number> }> {
+    const root = join(await temporaryFolder(t), 'hour-log');
+    const sorted = { early: 0, atOnce: 0 };
+    const jobs: StoreJobs = {
+      ...storeJobsInPlace,
+      sortSegment: (job) => {
+        sorted.atOnce += 1;
+        return storeJobsInPlace.sortSegment(job);
+      },
+      sortEarly: (_job, signal) => {
+        sorted.early += 1;
+        return untilAborted(new Promise<never>(() => undefined), signal);
+      },
+    };
+    const log = await HourLog.open({ root, clock: new FakeClock(HOUR_START_MS), jobs, segmentBytes: 1, ...options });
+    t.after(() => log.close());
+    return { root, log, sorted };
+  }
+
+  it('waits for no sort in the background when the hour has ended', async (t) => {
+    const { root, log, sorted } = await openBusy(t);
+    for (const id of ['a', 'b', 'c']) await log.append(eventBatch('ai', [{ id }]));
+    await log.seal(addHours(HOUR, 1));
+    await log.prepare(HOUR);
+    assert.equal(readLines(new HourLogReader(root), HOUR, 'ai').length, 3);
+    assert.deepEqual(sorted, { early: 1, atOnce: 3 });
+  });
+
+  it('sorts a segment at once when more than may wait is unsorted', async (t) => {
+    const { log, sorted } = await openBusy(t, { maxUnsortedBytes: 1 });
+    for (const id of ['a', 'b', 'c']) await log.append(eventBatch('ai', [{ id }]));
+    await log.close();
+    assert.deepEqual(sorted, { early: 0, atOnce: 2 });
   });
 
   it('refuses a directory of a newer program', async (t) => {

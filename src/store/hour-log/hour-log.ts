@@ -63,6 +63,11 @@ export type HourLogOptions = {
   readonly maxQueuedBytes?: number;
   /** A batch of more encoded bytes is refused. Default: 128 MiB. */
   readonly maxBatchBytes?: number;
+  /**
+   * Bytes of full segments that may wait for a background that is given no time; what is more is sorted as if it were wanted at once.
+   * Default: 512 MiB, whose sorting takes some 2 s of one core when their hour ends.
+   */
+  readonly maxUnsortedBytes?: number;
   /** Whether an append waits for the disk's sync. Default: true. */
   readonly syncs?: boolean;
   /** Told what preparing an hour had to do without, a sentence each. Must not throw. */
@@ -76,6 +81,8 @@ export class HourLog implements HourStore {
   readonly #encoder: BatchEncoder;
   readonly #appender: SegmentAppender;
   #earlySorts: Promise<void> = Promise.resolve();
+  /** Bytes of the full segments of the open hour that are not sorted yet. */
+  #unsortedBytes = 0;
   readonly #closing = new AbortController();
   readonly #preparing = new Map<Hour, Promise<void>>();
   #sealedUntil: Hour;
@@ -183,16 +190,22 @@ export class HourLog implements HourStore {
    * segment in memory, and what is left over is sorted when the hour is prepared.
    */
   #sortEarly({ hour, name, bytes }: { readonly hour: Hour; readonly name: string; readonly bytes: number }): void {
+    const { maxUnsortedBytes = 512 * 1024 * 1024 } = this.#options;
+    this.#unsortedBytes += bytes;
     this.#earlySorts = this.#earlySorts
-      .then(() => (this.#sealedUntil > hour ? undefined : this.#sort(hour, name, bytes)))
-      .catch(() => undefined); // tried again, and reported, when the hour is prepared
+      .then(() => {
+        if (this.#sealedUntil > hour) return;
+        return this.#sort(hour, name, bytes, this.#unsortedBytes > maxUnsortedBytes ? 'sortSegment' : 'sortEarly');
+      })
+      .catch(() => undefined) // tried again, and reported, when the hour is prepared
+      .then(() => void (this.#unsortedBytes -= bytes));
   }
 
-  async #sort(hour: Hour, name: string, bytes: number): Promise<void> {
+  async #sort(hour: Hour, name: string, bytes: number, job: 'sortSegment' | 'sortEarly'): Promise<void> {
     const folder = hourFolder(this.#options.root, hour);
     const { signal } = this.#closing;
     signal.throwIfAborted();
-    await this.#options.jobs.sortSegment(
+    await this.#options.jobs[job](
       { segmentPath: join(folder, name + SEGMENT_SUFFIX), bytes, runPath: join(folder, name + RUN_SUFFIX) },
       signal,
     );
@@ -227,7 +240,6 @@ export class HourLog implements HourStore {
     const { root, jobs } = this.#options;
     const seal = await readSeal(root, hour);
     if (!seal && hour >= this.#sealedUntil) throw new AppError('hour_open', `Hour ${hour} is not sealed yet.`);
-    await this.#earlySorts;
     const folder = hourFolder(root, hour);
     const runs: string[] = [];
     // No seal: an hour before the log began, or one that was passed over. No collector ever wrote to it; but if one did, the seal
@@ -244,7 +256,7 @@ export class HourLog implements HourStore {
         if (bytes === 0) return;
         runs.push(name + RUN_SUFFIX);
         if (existsSync(join(folder, name + RUN_SUFFIX))) return;
-        await this.#sort(hour, name, bytes).catch((error: unknown) => {
+        await this.#sort(hour, name, bytes, 'sortSegment').catch((error: unknown) => {
           if (!isSystemError(error, 'ENOENT')) throw error;
           if (existsSync(join(folder, name + RUN_SUFFIX))) return; // another process sorted it meanwhile
           const path = shortPath(join(folder, name + SEGMENT_SUFFIX));

@@ -8,6 +8,8 @@ import { sortSegment, type SortSegmentJob } from './sort-segment.ts';
 /** When a signal is aborted, the job stops where it is and rejects; the next try begins anew. */
 export interface StoreJobs {
   sortSegment(job: SortSegmentJob, signal?: AbortSignal): Promise<void>;
+  /** As `sortSegment`, but behind everything else, and not at all when the same segment is to be sorted by `sortSegment` meanwhile. */
+  sortEarly(job: SortSegmentJob, signal?: AbortSignal): Promise<void>;
   completeRuns(job: CompleteRunsJob, signal?: AbortSignal): Promise<CompletedRuns>;
   linkServerEvents(job: LinkServerEventsJob, signal?: AbortSignal): Promise<LinkedRuns>;
 }
@@ -15,6 +17,7 @@ export interface StoreJobs {
 /** Runs the jobs in the calling thread. */
 export const storeJobsInPlace: StoreJobs = {
   sortSegment: (job) => Promise.try(() => sortSegment(job)),
+  sortEarly: (job) => Promise.try(() => sortSegment(job)),
   completeRuns: (job) => Promise.try(() => completeRuns(job)),
   linkServerEvents: (job) => Promise.try(() => linkServerEvents(job)),
 };
