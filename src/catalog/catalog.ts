@@ -40,6 +40,11 @@ export interface ProjectTable {
   list(): Promise<readonly Project[]>;
   /** Finds a project by its ai. Synchronous, from memory, and never older than the last commit of any process. */
   findByAi(ai: string): Project | undefined;
+  /**
+   * As `findByAi`, but looks for commits once in a turn of the event loop only: for requests, many of which are read in one turn. A
+   * client that has been answered of a change before it sent its request finds that change.
+   */
+  findInTurn(ai: string): Project | undefined;
   /** Finds a project by its uid. As fresh as `findByAi`. */
   findByUid(uid: string): Project | undefined;
 }

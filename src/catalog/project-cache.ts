@@ -5,7 +5,7 @@
  * another process, has committed; then `project_version`, which says whether that commit changed a project; and only then the
  * table. Each is read after the one before, so a commit in between is noticed at the next call, never lost.
  *
- * Cost: about 3 µs a call while nothing is committed, and one read of all projects after a change.
+ * Cost: about 3 µs a call, or a turn of the event loop, while nothing is committed, and one read of all projects after a change.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { hourFromInteger } from '../events/hour.ts';
@@ -26,6 +26,8 @@ export class ProjectCache {
   readonly #readDeleted: StatementSync;
   /** Counts the commits of any process that this cache has noticed, whatever they changed. Other caches go by it. */
   commits = 0;
+  /** Whether this turn of the event loop has looked for changes. */
+  #isFresh = false;
   #dataVersion: unknown;
   #projectVersion: unknown;
   #byAi: ReadonlyMap<string, Project> = new Map();
@@ -49,6 +51,16 @@ export class ProjectCache {
 
   findByAi(ai: string): Project | undefined {
     this.#refresh();
+    return this.#byAi.get(ai);
+  }
+
+  /** As `findByAi`, with one look for changes in each turn of the event loop: what is read in one turn was sent before it began. */
+  findInTurn(ai: string): Project | undefined {
+    if (!this.#isFresh) {
+      this.#refresh();
+      this.#isFresh = true;
+      setImmediate(() => (this.#isFresh = false));
+    }
     return this.#byAi.get(ai);
   }
 

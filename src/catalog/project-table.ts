@@ -51,6 +51,10 @@ export class SqlProjectTable implements ProjectTable {
     return this.#cache.findByAi(ai);
   }
 
+  findInTurn(ai: string): Project | undefined {
+    return this.#cache.findInTurn(ai);
+  }
+
   findByUid(uid: string): Project | undefined {
     return this.#cache.findByUid(uid);
   }

@@ -17,10 +17,10 @@ export function answerRefusal(logger: Logger, response: ServerResponse, error: u
   });
 }
 
-/** Ends an answer with a JSON body. */
+/** Ends an answer with a JSON body: as text, which Node sends in one piece with the headers. */
 export function sendJson(response: ServerResponse, status: number, body: object): void {
-  const bytes = Buffer.from(JSON.stringify(body));
+  const text = JSON.stringify(body);
   response
-    .writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': bytes.length })
-    .end(bytes);
+    .writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(text) })
+    .end(text);
 }

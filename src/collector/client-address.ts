@@ -4,15 +4,17 @@
  * The socket's own address counts, unless it is a trusted proxy's: then X-Forwarded-For is read from the right, past other trusted
  * proxies, or X-Real-IP where there is none. Headers of strangers are never believed.
  */
-import { BlockList, isIP, SocketAddress } from 'node:net';
+import { BlockList, isIP, isIPv4, SocketAddress } from 'node:net';
 import type { IncomingHttpHeaders } from 'node:http';
 import { ConfigurationError } from '../errors/app-error.ts';
 
 export class ClientAddresses {
   readonly #trusted = new BlockList();
+  readonly #trustsNobody: boolean;
 
   /** @param trustedProxies addresses or CIDR ranges, such as 127.0.0.1 or 10.0.0.0/8 */
   constructor(trustedProxies: readonly string[]) {
+    this.#trustsNobody = trustedProxies.length === 0;
     const faults = trustedProxies.filter((range) => !this.#trust(range));
     if (faults.length > 0) {
       throw new ConfigurationError(
@@ -51,12 +53,13 @@ export class ClientAddresses {
   }
 
   #isTrusted(address: string): boolean {
-    return this.#trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+    return !this.#trustsNobody && this.#trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
   }
 }
 
 /** Strips port, brackets, zone and the IPv4-mapped prefix; null when what is left is no address. */
 function normalize(text: string): string | null {
+  if (isIPv4(text)) return text; // as the socket says it, nearly always
   let address = text.trim();
   const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(address);
   if (bracketed) address = bracketed[1]!;

@@ -88,7 +88,7 @@ export class Collector {
     const endpoint = findEndpoint(path);
     if (!endpoint) return false;
     const begunMs = performance.now();
-    response.once('close', () => {
+    response.on('close', () => {
       // A client that left before its answer was given none, whatever the status was to be.
       const status = response.headersSent ? response.statusCode : 'none';
       this.#options.metrics.countRequest(status, performance.now() - begunMs);
@@ -161,7 +161,7 @@ export class Collector {
 
   #admit({ ai }: Endpoint): void {
     const { projects, ingestLimit } = this.#options;
-    if (!projects.findByAi(ai)) throw new AppError('unknown_project', `There is no project ${ai}.`);
+    if (!projects.findInTurn(ai)) throw new AppError('unknown_project', `There is no project ${ai}.`);
     const retryAfterSeconds = ingestLimit.retryAfterSeconds(ai);
     if (retryAfterSeconds > 0) {
       throw new AppError('too_many_requests', `Project ${ai} sends more than it may.`, { retryAfterSeconds });

@@ -27,7 +27,7 @@ export class OpenConnections {
     const running = this.#running.get(socket);
     running?.add(res);
     if (this.#isClosing) res.setHeader('Connection', 'close');
-    res.once('close', () => {
+    res.on('close', () => {
       running?.delete(res);
       if (this.#isClosing && running?.size === 0) socket.destroySoon();
     });

@@ -39,7 +39,7 @@ import {
 import { buildCheckedJson, hasExactly, isCount, parseCheckedJson } from './checked-json.ts';
 import { BatchEncoder, BatchTooLargeError } from './record-codec.ts';
 import { listSegments, measureSegment, readSeal, sealHour } from './seal.ts';
-import { SegmentAppender } from './segment-appender.ts';
+import { SegmentAppender, type Appended } from './segment-appender.ts';
 import type { StoreJobs } from './store-jobs.ts';
 
 /** The version of the directory that this program writes. It opens every older one. */
@@ -123,13 +123,14 @@ export class HourLog implements HourStore {
     return this.#sealedUntil;
   }
 
-  async append(batch: EventBatch): Promise<{ readonly sendTimeMs: number }> {
+  append(batch: EventBatch): Promise<Appended> {
     try {
-      return { sendTimeMs: await this.#appender.append(this.#encoder.encode(batch)) };
+      return this.#appender.append(this.#encoder.encode(batch));
     } catch (error) {
-      if (error instanceof BatchTooLargeError)
-        throw new AppError('too_large', 'The events of one request make too many rows.', { cause: error });
-      throw error;
+      const tooLarge = 'The events of one request make too many rows.';
+      return Promise.reject(
+        error instanceof BatchTooLargeError ? new AppError('too_large', tooLarge, { cause: error }) : (error as Error),
+      );
     }
   }
 

@@ -51,9 +51,12 @@ export type SegmentAppenderOptions = {
   readonly onSegmentFull: (segment: { readonly hour: Hour; readonly name: string; readonly bytes: number }) => void;
 };
 
+/** What is said of a batch that is durable. */
+export type Appended = { readonly sendTimeMs: number };
+
 type Waiting = {
   readonly bytes: Buffer;
-  readonly acknowledge: (sendTimeMs: number) => void;
+  readonly acknowledge: (appended: Appended) => void;
   readonly refuse: (error: AppError) => void;
 };
 
@@ -101,14 +104,14 @@ export class SegmentAppender {
   }
 
   /** Appends an encoded batch; resolves with its send time once it is durable. @throws AppError overloaded, store_unavailable */
-  append(bytes: Buffer): Promise<number> {
+  append(bytes: Buffer): Promise<Appended> {
     if (this.#closing.signal.aborted)
       return Promise.reject(new AppError('store_unavailable', 'The server is stopping.', { retryAfterSeconds: 1 }));
     if (this.#fault !== undefined) return Promise.reject(refusalOf(this.#fault));
     if (this.#queuedBytes > 0 && this.#queuedBytes + bytes.length > this.#options.maxQueuedBytes) {
       return Promise.reject(new AppError('overloaded', 'Too many events wait for the disk.', { retryAfterSeconds: 1 }));
     }
-    const appended = new Promise<number>((acknowledge, refuse) => this.#queue.push({ bytes, acknowledge, refuse }));
+    const appended = new Promise<Appended>((acknowledge, refuse) => this.#queue.push({ bytes, acknowledge, refuse }));
     this.#queuedBytes += bytes.length;
     this.#loop ??= this.#writeGroups().finally(() => (this.#loop = undefined));
     return appended;
@@ -129,8 +132,8 @@ export class SegmentAppender {
       const group = this.#takeGroup();
       this.#writingSinceMs = performance.now();
       try {
-        const sendTimeMs = await this.#writeGroup(group);
-        for (const { acknowledge } of group) acknowledge(sendTimeMs);
+        const appended = { sendTimeMs: await this.#writeGroup(group) };
+        for (const { acknowledge } of group) acknowledge(appended);
       } catch (error) {
         await this.#giveUp(group, error);
       }
