@@ -116,7 +116,7 @@ export function mapEvents(request: MapRequest, mapper: Mapper): EventBatch {
 }
 
 /** Begins with a request of which nothing is mapped yet. */
-export function beginRun(request: Run['request'], mapper: Mapper): Run {
+export function beginRun(request: Run['request'], mapper: Mapper, occurrences = new Occurrences()): Run {
   return {
     request,
     mapper,
@@ -125,7 +125,7 @@ export function beginRun(request: Run['request'], mapper: Mapper): Run {
     rejections: [],
     ignored: new Map(),
     made: new Map(),
-    occurrences: new Occurrences(),
+    occurrences,
     matchCost: { bytes: 0 },
     lineUnits: 0,
   };

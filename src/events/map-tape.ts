@@ -27,6 +27,7 @@ import {
 } from './map-events.ts';
 import { sharedField } from './plain-columns.ts';
 import { PLAIN_TYPE_OF, PlainEvents, type PlainRequest, type PlainType } from './plain-events.ts';
+import { Occurrences } from './occurrences.ts';
 import type { OperatingSystem } from './user-agent.ts';
 import { BatchTooLargeError, RecordWriter } from './record-writer.ts';
 import { widthOf } from './row-encoder.ts';
@@ -43,6 +44,8 @@ export class TapeMapper {
   readonly #mapper: Mapper;
   readonly #writer = new RecordWriter(MAX_LINE_UNITS);
   readonly #plain: PlainEvents;
+  /** Of the request that is being mapped: memory anew for each costs more than to clear it. */
+  readonly #occurrences = new Occurrences();
   /** The event type of each element that is plain and has one; the value of each other. */
   readonly #types: (string | undefined)[] = [];
   readonly #values: unknown[] = [];
@@ -91,7 +94,8 @@ export class TapeMapper {
   #mapTape(request: TapeRequest): EventBatch {
     this.#readElements();
     const received = this.#countReceived();
-    const run = beginRun(request, this.#mapper);
+    this.#occurrences.clear();
+    const run = beginRun(request, this.#mapper, this.#occurrences);
     this.#plain.begin({
       ai: request.ai,
       isWeb: run.isWeb,

@@ -34,6 +34,14 @@ export class Occurrences {
   readonly #digests: string[] = [];
   readonly #counts: number[] = [];
 
+  /** Forgets all, for the next request. */
+  clear(): void {
+    if (this.#slots.length === FIRST_SLOTS) this.#slots.fill(0);
+    else this.#slots = new Int32Array(FIRST_SLOTS);
+    this.#digests.length = 0;
+    this.#counts.length = 0;
+  }
+
   /** Says how often this digest was counted. Digests are as `eventDigest` makes them. */
   count(digest: string): number {
     const place = this.#slots[this.#slotOf(digest)]! - 1;
