@@ -109,6 +109,27 @@ describe('SegmentAppender on a disk that fails', () => {
   });
 });
 
+describe('SegmentAppender with busy clients', () => {
+  it('takes a batch that comes in the very moment in which the one before is acknowledged', async (t) => {
+    const root = await newRoot(t);
+    const { log, append } = await openLog(t, root);
+    let last: Promise<unknown> = append('0');
+    for (let id = 1; id < 50; id += 1) last = last.then(() => append(`${id}`));
+    await last;
+    await log.seal(addHours(HOUR, 1));
+    assert.equal((await idsOf(log, root, 0))[0]!.length, 50);
+  });
+
+  it('writes a batch without the others that came with the last one, when they do not come again', async (t) => {
+    const root = await newRoot(t);
+    const { log, append } = await openLog(t, root);
+    await Promise.all(['a', 'b', 'c', 'd'].map(append));
+    await append('e');
+    await log.seal(addHours(HOUR, 1));
+    assert.deepEqual(await idsOf(log, root, 0), [['a', 'b', 'c', 'd', 'e']]);
+  });
+});
+
 describe('SegmentAppender and the end of its hour', () => {
   it('A2 writes a batch again for the next hour when another process has sealed its own meanwhile', async (t) => {
     const root = await newRoot(t);

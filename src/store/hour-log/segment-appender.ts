@@ -2,7 +2,8 @@
  * Appends batches to the segments of one collector process: many requests, one write, one sync.
  *
  * Steps for a group: take what waits → choose the send time → write one frame → sync → look at the fence → acknowledge.
- * While a group is being written, the next one gathers.
+ * While a group is being written, the next one gathers; and where several clients are busy, it gathers for up to 2 ms longer, until as
+ * many requests wait as came with the last one. A sync costs as much as several requests, so that few large groups are cheaper.
  *
  * Invariants:
  * A1 A batch is acknowledged only after the sync of its frame returned without an error.
@@ -64,6 +65,11 @@ type OpenSegment = { readonly hour: Hour; readonly name: string; readonly handle
 
 /** How many bytes one frame takes at most, unless one batch alone is larger. */
 const MAX_GROUP_BYTES = 4 * 1024 * 1024;
+/**
+ * Between the beginnings of two writes, unless as many requests wait as came with the last one: so busy clients' requests are written
+ * together, which costs much less, and a request that comes alone waits for nobody.
+ */
+const GROUP_EVERY_MS = 2;
 /** How long a fenced append waits for the seal that decides about it, before it is refused and written by a later request. */
 const SEAL_WAIT_MS = 20_000;
 /** How often a disk that failed is tried again, and with how many bytes at least. */
@@ -85,6 +91,10 @@ export class SegmentAppender {
   /** Why nothing is taken, from a failed write until a probe succeeds. */
   #fault: string | undefined;
   #recovery: Promise<void> | undefined;
+  /** When the last write began, and how many requests it and those that came meanwhile were. */
+  #lastGroup = { begunMs: 0, requests: 0 };
+  /** How many requests are waited for. */
+  #gathering: { readonly requests: number; readonly end: () => void } | undefined;
   /** When the write of the group that is being written began, by `performance.now()`. */
   #writingSinceMs: number | undefined;
   readonly #closing = new AbortController();
@@ -113,7 +123,9 @@ export class SegmentAppender {
     }
     const appended = new Promise<Appended>((acknowledge, refuse) => this.#queue.push({ bytes, acknowledge, refuse }));
     this.#queuedBytes += bytes.length;
-    this.#loop ??= this.#writeGroups().finally(() => (this.#loop = undefined));
+    if (this.#gathering && (this.#queue.length >= this.#gathering.requests || this.#queuedBytes >= MAX_GROUP_BYTES))
+      this.#gathering.end();
+    this.#loop ??= this.#writeGroups();
     return appended;
   }
 
@@ -129,6 +141,7 @@ export class SegmentAppender {
     // One turn of the event loop, so that requests that arrived together are written together.
     await new Promise(setImmediate);
     while (this.#queue.length > 0) {
+      await this.#gather();
       const group = this.#takeGroup();
       this.#writingSinceMs = performance.now();
       try {
@@ -137,8 +150,21 @@ export class SegmentAppender {
       } catch (error) {
         await this.#giveUp(group, error);
       }
+      this.#lastGroup = { begunMs: this.#writingSinceMs, requests: group.length + this.#queue.length };
       this.#writingSinceMs = undefined;
     }
+    this.#loop = undefined; // before anything else runs: what is appended from here on begins another
+  }
+
+  /** Waits a little for as many requests as there were at the last write. */
+  async #gather(): Promise<void> {
+    const { begunMs, requests } = this.#lastGroup;
+    const leftMs = begunMs + GROUP_EVERY_MS - performance.now();
+    if (leftMs <= 0 || this.#queue.length >= requests || this.#queuedBytes >= MAX_GROUP_BYTES) return;
+    const gathering = new AbortController();
+    this.#gathering = { requests, end: () => gathering.abort() };
+    await waitFor(leftMs, gathering.signal);
+    this.#gathering = undefined;
   }
 
   #takeGroup(): Waiting[] {
