@@ -30,16 +30,17 @@ const text = fc
 const texts = fc.uniqueArray(text, { maxLength: 40 });
 
 describe('ByteTree', () => {
-  it('finds a whole text, and no other', () => {
-    fc.assert(
-      fc.property(texts, fc.array(text, { maxLength: 10 }), (known, asked) => {
-        const tree = treeOf('prefix', known);
-        for (const each of [...known, ...asked, ''])
-          assert.equal(find(tree, each), known.includes(each) ? each : undefined);
-      }),
-      { numRuns: 500 },
-    );
-  });
+  for (const side of ['prefix', 'suffix'] as const)
+    it(`finds a whole text, and no other, from the side of the ${side}`, () => {
+      fc.assert(
+        fc.property(texts, fc.array(text, { maxLength: 10 }), (known, asked) => {
+          const tree = treeOf(side, known);
+          for (const each of [...known, ...asked, ''])
+            assert.equal(find(tree, each), known.includes(each) ? each : undefined);
+        }),
+        { numRuns: 500 },
+      );
+    });
 
   for (const side of ['prefix', 'suffix'] as const)
     it(`finds all that a text has as a ${side}, the shortest first`, () => {

@@ -19,7 +19,7 @@ const CHILDREN_END = 5;
 const NODE_NUMBERS = 6;
 const NONE = -1;
 
-/** By which side texts are compared; whole texts are walked from their beginning. */
+/** From which side texts are walked. Whole texts can be walked from either: from the one where they differ most it is sooner seen that a text is none of them. */
 export type Side = 'prefix' | 'suffix';
 
 /** Is given what a text leads to. An object that is kept, because a function made for every text would cost more than the walk. */
@@ -50,14 +50,18 @@ export class ByteTree<Value> {
     this.#labels = labels;
   }
 
-  /** Gives the value of the text [start, end). Only in a tree that is walked from the beginning. */
+  /** Gives the value of the text [start, end). */
   find(bytes: Uint8Array, start: number, end: number): Value | undefined {
     const nodes = this.#nodes;
+    const step = this.#step;
+    let at = step === 1 ? start : end - 1;
     let node = 0;
-    for (let at = start; at < end;) {
-      node = this.#follow(node, bytes, at, end - at);
+    for (let left = end - start; left > 0;) {
+      node = this.#follow(node, bytes, at, left);
       if (node === NONE) return undefined;
-      at += nodes[node + LENGTH]!;
+      const length = nodes[node + LENGTH]!;
+      at += step * length;
+      left -= length;
     }
     const value = nodes[node + VALUE]!;
     return value === NONE ? undefined : this.values[value];

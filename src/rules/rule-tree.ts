@@ -122,7 +122,8 @@ function buildQuestion(
   const below = answers.map(
     ({ key, rules }) => [key.text, buildRuleTree(rules, new Set([...asked, questionOf(key)]))] as const,
   );
-  return { by, place: CONDITION_PLACES[condition], trees: new ByteTree(by === 'suffix' ? 'suffix' : 'prefix', below) };
+  // Paths, xpaths and links of one site begin alike: a text that no rule names is told from the others by its last bytes.
+  return { by, place: CONDITION_PLACES[condition], trees: new ByteTree(by === 'prefix' ? 'prefix' : 'suffix', below) };
 }
 
 /** Finds the key that the fewest rules share; of equal ones a whole value, and of prefixes the longest. */
