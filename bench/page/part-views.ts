@@ -22,7 +22,15 @@ export type PartView = {
 };
 
 const PARSERS = ['fastify', 'tidegate', 'tidegate, 2 collectors'];
-const RECEIVERS = ['fastify', 'postgres', 'duckdb', 'chdb', 'tidegate', 'tidegate, 2 collectors'];
+const RECEIVERS = [
+  'fastify',
+  'postgres',
+  'postgres, no row twice',
+  'duckdb',
+  'chdb',
+  'tidegate',
+  'tidegate, 2 collectors',
+];
 const TIMES: FigureColumn[] = [
   { figure: 'p50Ms', head: 'p50, ms' },
   { figure: 'p99Ms', head: 'p99, ms' },

@@ -17,7 +17,14 @@ import { startNginx } from '../peers/nginx.ts';
 import { benchProject, newData, startTidegate } from '../peers/tidegate.ts';
 import { startServerChild, type RunningServer } from '../peers/server-child.ts';
 import type { ReceiverArgument } from '../peers/receiver-entry.ts';
-import { EVENT_COUNTS, INGEST_PLANS, MIDDLE, type IngestCase, type IngestContestant } from './ingest-plan.ts';
+import {
+  EVENT_COUNTS,
+  INGEST_PLANS,
+  LONG_RATE,
+  MIDDLE,
+  type IngestCase,
+  type IngestContestant,
+} from './ingest-plan.ts';
 import type { PartContext } from './part.ts';
 
 type Start = (stage: Stage) => Promise<RunningServer>;
@@ -31,6 +38,7 @@ const STARTS: Readonly<Record<IngestContestant, Start>> = {
   nginx: (stage) => startNginx({ stage, cores: coresOf(1).server }),
   fastify: (stage) => startReceiver(stage, 'fastify'),
   postgres: (stage) => startReceiver(stage, 'postgres'),
+  'postgres, no row twice': (stage) => startReceiver(stage, 'postgres, no row twice'),
   duckdb: (stage) => startReceiver(stage, 'duckdb'),
   chdb: (stage) => startReceiver(stage, 'chdb'),
   tidegate: (stage) => startCollectors(stage, 1),
@@ -40,7 +48,7 @@ const STARTS: Readonly<Record<IngestContestant, Start>> = {
 
 /** Measures every contestant in each of its cases, one contestant after the other in each round. */
 export async function measureIngest({ stage, recorder, size, rounds }: PartContext): Promise<void> {
-  const { cases, seconds, warmUpSeconds, hasHalfRate } = INGEST_PLANS[size];
+  const { cases, seconds, longSeconds, warmUpSeconds, hasHalfRate } = INGEST_PLANS[size];
   const bodies = await writeAllBodies(stage);
   for (let round = 1; round <= rounds; round += 1) {
     for (const [contestant, own] of Object.entries(cases)) {
@@ -56,6 +64,10 @@ export async function measureIngest({ stage, recorder, size, rounds }: PartConte
         recorder.add({ round, contestant, case: { ...asked, rate: 'full' }, figures });
         if (asked.events === MIDDLE.events && asked.connections === MIDDLE.connections)
           middleRate = figures.requestsPerSecond;
+      }
+      if (longSeconds > 0 && contestant === 'tidegate') {
+        const figures = await measure(MIDDLE, { seconds: longSeconds });
+        recorder.add({ round, contestant, case: { ...MIDDLE, rate: LONG_RATE }, figures });
       }
       if (hasHalfRate && (contestant === 'tidegate' || contestant === 'tidegate, 2 collectors')) {
         const figures = await measure(MIDDLE, { seconds, waitMs: halfRateWaitMs(MIDDLE.connections, middleRate) });
@@ -119,7 +131,7 @@ async function startCollectors(
 }
 
 async function startReceiver(stage: Stage, kind: ReceiverArgument['kind']): Promise<RunningServer> {
-  const argument: ReceiverArgument = { kind, folder: await stage.folder(kind) };
+  const argument: ReceiverArgument = { kind, folder: await stage.folder('receiver') };
   const entry = new URL('../peers/receiver-entry.ts', import.meta.url);
   return startServerChild({ stage, entry, argument, cores: coresOf(1).server });
 }

@@ -10,12 +10,17 @@ import { fastify } from 'fastify';
 import { actionRowsOf, type ClickEvent } from './action-rows.ts';
 import { openChdbStore } from './chdb-store.ts';
 import { openDuckDbStore } from './duckdb-store.ts';
-import { openPostgresStore } from './postgres-store.ts';
+import { openPostgresOnceStore, openPostgresStore } from './postgres-store.ts';
 import type { RowStore } from './row-store.ts';
 
 export type ReceiverArgument = { readonly kind: 'fastify' | keyof typeof STORES; readonly folder: string };
 
-const STORES = { postgres: openPostgresStore, duckdb: openDuckDbStore, chdb: openChdbStore } as const;
+const STORES = {
+  postgres: openPostgresStore,
+  'postgres, no row twice': openPostgresOnceStore,
+  duckdb: openDuckDbStore,
+  chdb: openChdbStore,
+} as const;
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 /** Rows of one transaction; more wait for the next. */
 const MAX_ROWS = 50_000;
