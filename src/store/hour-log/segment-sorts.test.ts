@@ -74,6 +74,29 @@ describe('SegmentSorts', () => {
     assert.deepEqual(told, ['a early begins', 'a early stops']);
   });
 
+  it('sorts nothing in the background that is sorted at once already', async () => {
+    const { sorts, told, end } = openSorts();
+    const atOnce = sorts.atOnce(JOB);
+    await assert.rejects(sorts.early(JOB), /sorted at once/);
+    end('at once');
+    await atOnce;
+    assert.deepEqual(told, ['a at once begins']);
+  });
+
+  it('does not say that a segment is sorted while the sort that gave way still runs', async () => {
+    const stopped = Promise.withResolvers<void>();
+    const sorts = new SegmentSorts({ atOnce: () => Promise.resolve(), inBackground: () => stopped.promise });
+    const early = assert.rejects(sorts.early(JOB), /stopped late/);
+    const isSorted = { first: false, second: false };
+    const first = sorts.atOnce(JOB).then(() => (isSorted.first = true));
+    const second = sorts.atOnce(JOB).then(() => (isSorted.second = true));
+    await new Promise(setImmediate);
+    assert.deepEqual(isSorted, { first: false, second: false });
+    stopped.reject(new Error('stopped late'));
+    await Promise.all([early, first, second]);
+    assert.deepEqual(isSorted, { first: true, second: true });
+  });
+
   it('forgets a sort that failed', async () => {
     const failing = (): Promise<void> => Promise.reject(new Error('no room'));
     const sorts = new SegmentSorts({ atOnce: () => Promise.resolve(), inBackground: failing });
