@@ -209,7 +209,9 @@ export class HourLog implements HourStore {
   /** Sorts in the background, until so much is unsorted that it is done at once: one sort there may take as long as it likes. */
   async #sortInBackground(hour: Hour, name: string, bytes: number): Promise<void> {
     let atOnce: Promise<void> | undefined;
-    this.#hurry = () => (atOnce ??= this.#sort(hour, name, bytes, 'sortSegment').catch(() => undefined));
+    this.#hurry = () => {
+      atOnce ??= this.#sort(hour, name, bytes, 'sortSegment').catch(() => undefined);
+    };
     try {
       await this.#sort(hour, name, bytes, 'sortEarly');
     } finally {

@@ -84,7 +84,7 @@ describe('SegmentSorts', () => {
   });
 
   it('does not say that a segment is sorted while the sort that gave way still runs', async () => {
-    const stopped = Promise.withResolvers<void>();
+    const stopped = Promise.withResolvers<never>();
     const sorts = new SegmentSorts({ atOnce: () => Promise.resolve(), inBackground: () => stopped.promise });
     const early = assert.rejects(sorts.early(JOB), /stopped late/);
     const isSorted = { first: false, second: false };
