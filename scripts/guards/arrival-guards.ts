@@ -57,6 +57,14 @@ export const ARRIVAL_GUARDS: readonly Guard[] = [
     test: { file: APPENDER_TEST, name: 'A2 writes a batch again for the next hour' },
   },
   {
+    name: 'loop-reset',
+    protects: 'a batch that comes in the moment in which the last group is acknowledged is written',
+    file: APPENDER,
+    find: 'this.#loop = undefined; // before anything else runs',
+    replacement: 'setImmediate(() => (this.#loop = undefined)); // before anything else runs',
+    test: { file: APPENDER_TEST, name: 'takes a batch that comes in the very moment' },
+  },
+  {
     name: 'fence-lookup',
     protects: 'A3: a clock that steps back cannot reach a fenced hour',
     file: APPENDER,

@@ -1,6 +1,8 @@
 /** Guards of the hour log behind the arrival: damage, sealing, the tail, dropping, imports. */
 import type { Guard } from './guard.ts';
 
+const SORTS = 'src/store/hour-log/segment-sorts.ts';
+const SORTS_TEST = 'src/store/hour-log/segment-sorts.test.ts';
 const LOG_TEST = 'src/store/hour-log/hour-log.test.ts';
 const SUITE = 'test/conformance/hour-store-suite.ts';
 
@@ -14,6 +16,60 @@ export const HOUR_GUARDS: readonly Guard[] = [
     test: {
       file: 'src/store/hour-log/seal.test.ts',
       name: 'B1 counts a segment of which one reading of the folder sees',
+    },
+  },
+  {
+    name: 'early-sort-gives-way',
+    protects: 'an ended hour waits for no sort in the background',
+    file: SORTS,
+    find: 'other.giveWay();',
+    replacement: '',
+    test: { file: SORTS_TEST, name: 'ends the sort in the background before the same segment is sorted at once' },
+  },
+  {
+    name: 'early-sort-of-ended-hour',
+    protects: 'no segment is sorted in the background while it is sorted at once',
+    file: SORTS,
+    find: 'if (this.#running.has(job.segmentPath)) throw sortedAtOnce();',
+    replacement: '',
+    test: { file: SORTS_TEST, name: 'sorts nothing in the background that is sorted at once already' },
+  },
+  {
+    name: 'early-sort-has-ended',
+    protects: 'nothing comes of a sort that gave way when its hour may be ready, and erased',
+    file: SORTS,
+    find: '.finally(() => Promise.all(given))',
+    replacement: '',
+    test: { file: SORTS_TEST, name: 'does not say that a segment is sorted while the sort that gave way still runs' },
+  },
+  {
+    name: 'aborted-thread-has-ended',
+    protects: 'a job that was aborted changes no file after its caller heard so',
+    file: 'src/lib/worker-pool.ts',
+    find: 'await Promise.all(threads.filter((thread) => !left.has(thread)).map(endOf));',
+    replacement: '',
+    test: {
+      file: 'src/lib/worker-pool.test.ts',
+      name: 'rejects a job that is aborted when nothing of it runs any more',
+    },
+  },
+  {
+    name: 'unsorted-bound',
+    protects: 'a background that is given no time leaves no more than a bound to the end of the hour',
+    file: 'src/store/hour-log/hour-log.ts',
+    find: "if (this.#unsortedBytes > maxUnsortedBytes) return this.#sort(hour, name, bytes, 'sortSegment');",
+    replacement: '',
+    test: { file: LOG_TEST, name: 'sorts a segment at once when more than may wait is unsorted' },
+  },
+  {
+    name: 'unsorted-bound-behind-one',
+    protects: 'one sort in the background that is given no time holds up no others beyond the bound',
+    file: 'src/store/hour-log/hour-log.ts',
+    find: 'if (this.#unsortedBytes > maxUnsortedBytes) this.#hurry?.();',
+    replacement: '',
+    test: {
+      file: LOG_TEST,
+      name: 'takes a segment out of the background when more than may wait is unsorted behind it',
     },
   },
   {

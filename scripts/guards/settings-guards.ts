@@ -114,4 +114,26 @@ export const SETTINGS_GUARDS: readonly Guard[] = [
     replacement: "if (hour === undefined || proof === 'none' + proofOf(",
     test: { file: REPLAY_TEST, name: 'refuses lines that are no rejected events of the project' },
   },
+  {
+    name: 'unknown-project-in-turn',
+    protects: 'no project that was made before a request was sent is said not to be there',
+    file: 'src/catalog/project-cache.ts',
+    find: ' ?? this.findByAi(ai)',
+    replacement: '',
+    test: {
+      file: 'src/catalog/project-table.test.ts',
+      name: 'finds in the same turn a project that was made after the turn has looked',
+    },
+  },
+  {
+    name: 'look-in-long-turn',
+    protects: 'a turn that takes long looks for changes again',
+    file: 'src/catalog/project-cache.ts',
+    find: 'const FRESH_MS = 1;',
+    replacement: 'const FRESH_MS = Infinity;',
+    test: {
+      file: 'src/catalog/project-table.test.ts',
+      name: 'finds in the same turn a project that was made after the turn has looked',
+    },
+  },
 ];

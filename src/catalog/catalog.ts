@@ -41,8 +41,8 @@ export interface ProjectTable {
   /** Finds a project by its ai. Synchronous, from memory, and never older than the last commit of any process. */
   findByAi(ai: string): Project | undefined;
   /**
-   * As `findByAi`, but looks for commits once in a turn of the event loop only: for requests, many of which are read in one turn. A
-   * client that has been answered of a change before it sent its request finds that change.
+   * As `findByAi`, but looks for commits once in a turn of the event loop only, or once in a millisecond of a long one: for requests,
+   * many of which are read in one turn. A client that has been answered of a new project before it sent its request finds it.
    */
   findInTurn(ai: string): Project | undefined;
   /** Finds a project by its uid. As fresh as `findByAi`. */

@@ -16,6 +16,8 @@ import { SettingTimeline, type SettingChange } from './setting-timeline.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { withTranslatedErrors } from './sqlite-errors.ts';
 
+const FRESH_MS = 1;
+
 /** A copy of the project table that is never older than the last commit of any process. */
 export class ProjectCache {
   readonly #path: string;
@@ -26,8 +28,8 @@ export class ProjectCache {
   readonly #readDeleted: StatementSync;
   /** Counts the commits of any process that this cache has noticed, whatever they changed. Other caches go by it. */
   commits = 0;
-  /** Whether this turn of the event loop has looked for changes. */
-  #isFresh = false;
+  /** Until when, by `performance.now()`, this turn of the event loop need not look for changes again. */
+  #freshUntilMs = 0;
   #dataVersion: unknown;
   #projectVersion: unknown;
   #byAi: ReadonlyMap<string, Project> = new Map();
@@ -54,13 +56,17 @@ export class ProjectCache {
     return this.#byAi.get(ai);
   }
 
-  /** As `findByAi`, with one look for changes in each turn of the event loop: what is read in one turn was sent before it began. */
+  /**
+   * As `findByAi`, with one look for changes in a turn of the event loop: what is read in one turn was sent before it began. But Node
+   * reads on in the same turn where more than a thousand connections have sent at once: so it looks again after a millisecond, and
+   * before it says that there is no such project.
+   */
   findInTurn(ai: string): Project | undefined {
-    if (!this.#isFresh) {
-      this.#refresh();
-      this.#isFresh = true;
-      setImmediate(() => (this.#isFresh = false));
-    }
+    const nowMs = performance.now();
+    if (nowMs < this.#freshUntilMs) return this.#byAi.get(ai) ?? this.findByAi(ai);
+    this.#refresh();
+    if (this.#freshUntilMs === 0) setImmediate(() => (this.#freshUntilMs = 0));
+    this.#freshUntilMs = nowMs + FRESH_MS;
     return this.#byAi.get(ai);
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { newCatalogPath, openForTest, sampleProject, startTestProcess } from './catalog.test-helper.ts';
 
@@ -77,5 +78,23 @@ describe('SqlProjectTable', () => {
       await assert.rejects(projects.create(sampleProject(change)), { code: 'bad_request' }, JSON.stringify(change));
     }
     assert.deepEqual(await projects.list(), []);
+  });
+
+  test('finds in the same turn a project that was made after the turn has looked, and within a millisecond any change', async (t) => {
+    const path = await newCatalogPath(t);
+    const catalog = await openForTest(t, path);
+    await catalog.projects.create(sampleProject());
+    const { ai } = sampleProject();
+    using other = new DatabaseSync(path);
+    const change = (column: string, value: string): void =>
+      other.exec(`UPDATE project SET ${column} = '${value}'; UPDATE project_version SET version = version + 1`);
+    let nowMs = 1_000;
+    t.mock.method(performance, 'now', () => nowMs);
+    assert.equal(catalog.projects.findInTurn(ai)?.ai, ai);
+    change('ai', 'fresh-one');
+    assert.equal(catalog.projects.findInTurn('fresh-one')?.ai, 'fresh-one');
+    change('name', 'Another');
+    nowMs += 1;
+    assert.equal(catalog.projects.findInTurn('fresh-one')?.name, 'Another');
   });
 });

@@ -6,3 +6,8 @@ export function niceOfThread(): number {
   const stat = readFileSync('/proc/thread-self/stat', 'utf8');
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
 }
+
+/** Reads a pipe to its end, in one call that cannot be ended. */
+export function readPipe(path: string): string {
+  return readFileSync(path, 'utf8');
+}

@@ -4,13 +4,14 @@
  * Piscina does the pooling; this file fixes the form, and sees to it that a job never waits for a thread that could not start.
  * Errors come back with their class lost: `code` and `message` survive where the job is wrapped in `sendingCodes`.
  */
+import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { receiveCode } from './thread-errors.ts';
 
 export interface WorkerPool {
   /**
    * Runs a job and resolves with what it returns. Arguments and result must survive structured clone. When the signal is
-   * aborted, the thread is ended wherever it stands, and the call rejects with the signal's reason.
+   * aborted, the thread is ended wherever it stands; when it has ended, the call rejects with the signal's reason.
    */
   run(name: string, job: unknown, signal?: AbortSignal): Promise<unknown>;
   /** Waits a few seconds for running jobs, then ends the threads. */
@@ -56,15 +57,27 @@ export function openWorkerPool(options: {
     });
     for (const job of running) job.abort(fault);
   });
+  const ends = new WeakMap<Worker, Promise<unknown>>();
+  /** Waits for a thread that was told to end: a last system call of its job may take a while, above all in the background. */
+  const endOf = (thread: Worker): Promise<unknown> => {
+    const end = ends.get(thread) ?? thread.terminate();
+    ends.set(thread, end);
+    return end;
+  };
   return {
     run: async (name, job, signal) => {
       const failing = new AbortController();
       const stopping = signal ? AbortSignal.any([signal, failing.signal]) : failing.signal;
+      let threads: readonly Worker[] = [];
+      stopping.addEventListener('abort', () => (threads = pool.threads), { once: true }); // before Piscina takes the job's away
       running.add(failing);
       try {
         return (await pool.run(job, { name, signal: stopping })) as unknown;
       } catch (error) {
-        throw stopping.aborted ? stopping.reason : receiveCode(error);
+        if (!stopping.aborted) throw receiveCode(error);
+        const left = new Set(pool.threads);
+        await Promise.all(threads.filter((thread) => !left.has(thread)).map(endOf));
+        throw stopping.reason;
       } finally {
         running.delete(failing);
       }

@@ -10,6 +10,7 @@ import { addHours, HOUR_MS, hourOf } from '../../events/hour.ts';
 import { untilAborted } from '../../lib/until-aborted.ts';
 import { HourLog } from './hour-log.ts';
 import { HourLogReader } from './hour-log-reader.ts';
+import { SegmentSorts } from './segment-sorts.ts';
 import { sortSegment } from './sort-segment.ts';
 import { storeJobsInPlace, type StoreJobs } from './store-jobs.ts';
 
@@ -204,16 +205,20 @@ describe('HourLog', () => {
   ): Promise<{ root: string; log: HourLog; sorted: Record<'early' | 'atOnce', number> }> {
     const root = join(await temporaryFolder(t), 'hour-log');
     const sorted = { early: 0, atOnce: 0 };
-    const jobs: StoreJobs = {
-      ...storeJobsInPlace,
-      sortSegment: (job) => {
+    const sorts = new SegmentSorts({
+      atOnce: (job) => {
         sorted.atOnce += 1;
         return storeJobsInPlace.sortSegment(job);
       },
-      sortEarly: (_job, signal) => {
+      inBackground: (_job, signal) => {
         sorted.early += 1;
         return untilAborted(new Promise<never>(() => undefined), signal);
       },
+    });
+    const jobs: StoreJobs = {
+      ...storeJobsInPlace,
+      sortSegment: (job, signal) => sorts.atOnce(job, signal),
+      sortEarly: (job, signal) => sorts.early(job, signal),
     };
     const log = await HourLog.open({ root, clock: new FakeClock(HOUR_START_MS), jobs, segmentBytes: 1, ...options });
     t.after(() => log.close());
@@ -234,6 +239,13 @@ describe('HourLog', () => {
     for (const id of ['a', 'b', 'c']) await log.append(eventBatch('ai', [{ id }]));
     await log.close();
     assert.deepEqual(sorted, { early: 0, atOnce: 2 });
+  });
+
+  it('takes a segment out of the background when more than may wait is unsorted behind it', async (t) => {
+    const { log, sorted } = await openBusy(t, { maxUnsortedBytes: 2_000 });
+    for (let id = 0; id < 100 && sorted.atOnce === 0; id += 1) await log.append(eventBatch('ai', [{ id: `${id}` }]));
+    assert.ok(sorted.early > 0);
+    assert.notEqual(sorted.atOnce, 0);
   });
 
   it('refuses a directory of a newer program', async (t) => {

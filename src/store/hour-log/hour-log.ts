@@ -83,6 +83,8 @@ export class HourLog implements HourStore {
   #earlySorts: Promise<void> = Promise.resolve();
   /** Bytes of the full segments of the open hour that are not sorted yet. */
   #unsortedBytes = 0;
+  /** Takes the segment that is sorted in the background out of there. */
+  #hurry: (() => void) | undefined;
   readonly #closing = new AbortController();
   readonly #preparing = new Map<Hour, Promise<void>>();
   #sealedUntil: Hour;
@@ -193,13 +195,29 @@ export class HourLog implements HourStore {
   #sortEarly({ hour, name, bytes }: { readonly hour: Hour; readonly name: string; readonly bytes: number }): void {
     const { maxUnsortedBytes = 512 * 1024 * 1024 } = this.#options;
     this.#unsortedBytes += bytes;
+    if (this.#unsortedBytes > maxUnsortedBytes) this.#hurry?.();
     this.#earlySorts = this.#earlySorts
       .then(() => {
         if (this.#sealedUntil > hour) return;
-        return this.#sort(hour, name, bytes, this.#unsortedBytes > maxUnsortedBytes ? 'sortSegment' : 'sortEarly');
+        if (this.#unsortedBytes > maxUnsortedBytes) return this.#sort(hour, name, bytes, 'sortSegment');
+        return this.#sortInBackground(hour, name, bytes);
       })
       .catch(() => undefined) // tried again, and reported, when the hour is prepared
       .then(() => void (this.#unsortedBytes -= bytes));
+  }
+
+  /** Sorts in the background, until so much is unsorted that it is done at once: one sort there may take as long as it likes. */
+  async #sortInBackground(hour: Hour, name: string, bytes: number): Promise<void> {
+    let atOnce: Promise<void> | undefined;
+    this.#hurry = () => {
+      atOnce ??= this.#sort(hour, name, bytes, 'sortSegment').catch(() => undefined);
+    };
+    try {
+      await this.#sort(hour, name, bytes, 'sortEarly');
+    } finally {
+      this.#hurry = undefined;
+      await atOnce;
+    }
   }
 
   async #sort(hour: Hour, name: string, bytes: number, job: 'sortSegment' | 'sortEarly'): Promise<void> {

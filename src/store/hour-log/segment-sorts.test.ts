@@ -34,11 +34,10 @@ describe('SegmentSorts', () => {
     const { sorts, told, end } = openSorts();
     const early = assert.rejects(sorts.early(JOB), /sorted at once/);
     const atOnce = sorts.atOnce(JOB);
-    await early;
     await new Promise(setImmediate);
-    end('at once');
-    await atOnce;
     assert.deepEqual(told, ['a early begins', 'a early stops', 'a at once begins']);
+    end('at once');
+    await Promise.all([early, atOnce]);
   });
 
   it('lets the background go on with another segment', async () => {
@@ -72,6 +71,30 @@ describe('SegmentSorts', () => {
     leaving.abort(new Error('the log is closed'));
     await early;
     assert.deepEqual(told, ['a early begins', 'a early stops']);
+  });
+
+  it('sorts nothing in the background that is sorted at once already', async () => {
+    const { sorts, told, end } = openSorts();
+    const atOnce = sorts.atOnce(JOB);
+    const early = assert.rejects(sorts.early(JOB), /sorted at once/);
+    await new Promise(setImmediate);
+    assert.deepEqual(told, ['a at once begins']);
+    end('at once');
+    await Promise.all([early, atOnce]);
+  });
+
+  it('does not say that a segment is sorted while the sort that gave way still runs', async () => {
+    const stopped = Promise.withResolvers<never>();
+    const sorts = new SegmentSorts({ atOnce: () => Promise.resolve(), inBackground: () => stopped.promise });
+    const early = assert.rejects(sorts.early(JOB), /stopped late/);
+    const isSorted = { first: false, second: false };
+    const first = sorts.atOnce(JOB).then(() => (isSorted.first = true));
+    const second = sorts.atOnce(JOB).then(() => (isSorted.second = true));
+    await new Promise(setImmediate);
+    assert.deepEqual(isSorted, { first: false, second: false });
+    stopped.reject(new Error('stopped late'));
+    await Promise.all([early, first, second]);
+    assert.deepEqual(isSorted, { first: true, second: true });
   });
 
   it('forgets a sort that failed', async () => {
