@@ -1,7 +1,7 @@
 /**
  * Whole life: what a row costs from its arrival to its package, in a server that runs through; and an import of as many rows.
  *
- * The server takes the rows by HTTP, 20 events a request over 64 connections; then its clock passes the hour's end. It has taken and
+ * The server takes the rows by HTTP, 20 or 100 events a request over 64 connections; then its clock passes the hour's end. It has taken and
  * closed a smaller hour before, so that V8 has compiled what runs often. The import's hour is one of today's, because imports go into past hours that are kept. `gzip -1` compresses the same hour's finished table.
  */
 import { createWriteStream } from 'node:fs';
@@ -13,7 +13,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { actionBodies } from '../action-traffic.ts';
 import { downloadTable } from '../load/download-table.ts';
 import { closeHour, sendAll } from '../load/hour-run.ts';
-import { actionTraffic, HOUR_START_MS } from '../load/hour-traffic.ts';
+import { actionTraffic, EVENTS_PER_BODY, HOUR_START_MS } from '../load/hour-traffic.ts';
 import { waitUntilQuiet } from '../measure/process-figures.ts';
 import { runProgram, runShell } from '../measure/run-program.ts';
 import { Stage } from '../measure/stage.ts';
@@ -24,6 +24,9 @@ type Figures = Readonly<Record<string, number>>;
 
 const ROWS: Readonly<Record<Size, number>> = { full: 1_000_000, small: 50_000, quick: 100_000 };
 const TIDEGATE = join(import.meta.dirname, '..', '..', 'bin', 'tidegate');
+/** A larger hour has so many times the rows. */
+const TIMES = 5;
+const MANY_EVENTS = 100;
 const BATCH_LINES = 1_000;
 /** What the hour before gets; other rows than the measured ones. */
 const WARM_UP_ROWS = 400_000;
@@ -35,21 +38,28 @@ export async function measureLife({ stage, recorder, size, rounds, rows = ROWS[s
   const input = join(folder, 'import.ndjson');
   await writeImport(input, rows);
   for (let round = 1; round <= rounds; round += 1) {
-    const add = (contestant: string, figures: Figures): void =>
-      recorder.add({ round, contestant, case: { rows }, figures });
+    const add = (contestant: string, figures: Figures, own: Record<string, number> = { rows }): void =>
+      recorder.add({ round, contestant, case: own, figures });
     // The first leaves the table for gzip.
-    if (size !== 'quick' || round === 1)
-      add('tidegate', await liveHour(stage, rows, round === 1 ? finished : undefined));
+    if (size !== 'quick' || round === 1) {
+      add('tidegate', await liveHour(stage, rows, { keepsTableAs: finished }), { rows, events: EVENTS_PER_BODY });
+      for (const events of size === 'full' ? [EVENTS_PER_BODY, MANY_EVENTS] : [])
+        add('tidegate', await liveHour(stage, TIMES * rows, { events }), { rows: TIMES * rows, events });
+    }
     add('tidegate import', { ...(await importRows(stage, input, rows)) });
     add('gzip -1', { ...(await runShell(`gzip -1 -c ${finished} > ${finished}.gz`, { stage })) });
   }
 }
 
-/** Lets one server take the rows of an hour and close it; keeps the finished table where asked to. */
-export async function liveHour(stage: Stage, rows: number, keepsTableAs?: string): Promise<Figures> {
+/** Lets one server take the rows of an hour, so many in each request, and close it; keeps the finished table where asked to. */
+export async function liveHour(
+  stage: Stage,
+  rows: number,
+  { events = EVENTS_PER_BODY, keepsTableAs }: { readonly events?: number; readonly keepsTableAs?: string } = {},
+): Promise<Figures> {
   const own = new Stage();
   const end = stage.add(() => own.close());
-  const traffic = actionTraffic(rows);
+  const traffic = actionTraffic(rows, 1, events);
   const data = await newData(own, traffic.projects);
   const server = await startTidegate({ stage: own, data, nowMs: HOUR_START_MS - HOUR_MS / 2 });
   await sendAll(server, actionTraffic(WARM_UP_ROWS, WARM_UP_SEED));
