@@ -7,6 +7,8 @@
  */
 import { Registry } from 'prom-client';
 import { ClickIndex } from './ads/click-index.ts';
+import type { GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
+import { useIsaLCrc32 } from './exports/gzip/use-isa-l-crc32.ts';
 import { openDataCatalog } from './catalog/data-catalog.ts';
 import type { CallTurns, Turn } from './http/call-limit.ts';
 import { Closers } from './lib/closers.ts';
@@ -28,6 +30,8 @@ export type CollectorProcessConfig = ServingConfig & {
   readonly packagesRoot: string;
   readonly segmentBytes: number;
   readonly syncs: boolean;
+  /** For the checksums of what it appends. */
+  readonly gzip: GzipCodecChoice;
   readonly logLevel: string;
 };
 
@@ -40,6 +44,7 @@ export function runCollectorProcess(channel: CallChannel, clock: Clock): void {
   const calls: ProcessCalls = new ProcessCalls(channel, {
     start: async (config: CollectorProcessConfig) => {
       const logger = openLogger(config.logLevel);
+      await useIsaLCrc32(config.gzip);
       const catalog = closers.add(await openDataCatalog(config.data, clock));
       const { storeRoot: root, segmentBytes, syncs } = config;
       const store = closers.add(await HourLog.open({ root, clock, jobs: jobsOfParent(calls), segmentBytes, syncs }));

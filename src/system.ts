@@ -17,6 +17,7 @@ import { openDataCatalog } from './catalog/data-catalog.ts';
 import type { ExportHourJob, ExportJobResult, ExportJobs, LegacyJobs } from './exports/export-jobs.ts';
 import { ExportMetrics } from './exports/export-metrics.ts';
 import { openGzipCodec, type GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
+import { useIsaLCrc32 } from './exports/gzip/use-isa-l-crc32.ts';
 import { HourGate } from './exports/hour-gate.ts';
 import { HourScheduler } from './exports/hour-scheduler.ts';
 import { LegacyRunner } from './exports/legacy/legacy-runner.ts';
@@ -100,6 +101,7 @@ export async function openWorkshop(
     const catalog = closers.add(await openDataCatalog(data, clock));
     const codec = await openGzipCodec({ choice: config.gzip }); // a codec that is not there is told now, not at the first export
     logger.info({ codec: codec.codec.name }, codec.reason);
+    await useIsaLCrc32(config.gzip);
     const threads = config.exportThreads || availableParallelism();
     const workers = { file: neighbourFile('worker'), threads, data: { gzip: config.gzip } };
     const pool = closers.add(openWorkerPool(workers));
@@ -278,6 +280,7 @@ export async function openServer(config: ServerConfig): Promise<Server> {
               clickIndexPath,
               packagesRoot,
               segmentBytes,
+              gzip: config.gzip,
               syncs,
               logLevel: logger.level,
             },

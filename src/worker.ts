@@ -5,10 +5,9 @@
  */
 import { workerData } from 'node:worker_threads';
 import { ExportJobsInPlace, type ExportHourJob, type LegacyHourJob } from './exports/export-jobs.ts';
-import { loadIsaL } from './exports/gzip/isa-l-library.ts';
 import type { GzipCodecChoice } from './exports/gzip/open-gzip-codec.ts';
+import { useIsaLCrc32 } from './exports/gzip/use-isa-l-crc32.ts';
 import { tagHour as tag } from './imports/tag-hour.ts';
-import { useCrc32 } from './lib/crc32.ts';
 import { sendingCodes } from './lib/thread-errors.ts';
 import { completeRuns as complete } from './store/hour-log/complete-runs.ts';
 import { findVisitors as find, rewriteRuns as rewrite } from './store/hour-log/erase-runs.ts';
@@ -16,11 +15,7 @@ import { findInSegment as findInOne } from './store/hour-log/find-in-segment.ts'
 import { linkServerEvents as link } from './store/hour-log/link-server-events.ts';
 import { releaseSortMemory, sortSegment as sort } from './store/hour-log/sort-segment.ts';
 
-// Whoever wants zlib wants no library of the system's.
-if ((workerData as { readonly gzip: GzipCodecChoice }).gzip !== 'zlib') {
-  const isaL = await loadIsaL();
-  if (isaL.status === 'loaded' && isaL.library.crc32) useCrc32(isaL.library.crc32);
-}
+await useIsaLCrc32((workerData as { readonly gzip: GzipCodecChoice }).gzip);
 
 const exportJobs = new ExportJobsInPlace();
 

@@ -177,22 +177,17 @@ export class Collector {
       ip: clientAddresses.of(ai).find(request.socket.remoteAddress, request.headers),
       userAgent: userAgentOf(request),
     };
-    const batch =
-      decoded.isOnTape && !this.#tapeMapper.holdsActivations()
-        ? await this.#append(this.#tapeMapper.map(sent))
-        : await this.#storeDecided({
-            ...sent,
-            elements: decoded.isOnTape ? this.#tapeMapper.values() : decoded.values,
-            oversize: decoded.oversize,
-          });
+    let batch: EventBatch;
+    if (decoded.isOnTape && !this.#tapeMapper.holdsActivations()) {
+      batch = this.#tapeMapper.map(sent);
+      if (batch.receipts.length > 0) await this.#options.store.append(batch);
+    } else {
+      const elements = decoded.isOnTape ? this.#tapeMapper.values() : decoded.values;
+      batch = await this.#storeDecided({ ...sent, elements, oversize: decoded.oversize });
+    }
     const receipt = summarize(batch.rejections, batch.receipts);
     metrics.countBatch(batch, receipt.rejected);
     return receipt;
-  }
-
-  async #append(batch: EventBatch): Promise<EventBatch> {
-    if (batch.receipts.length > 0) await this.#options.store.append(batch);
-    return batch;
   }
 
   /** Stores a request that may hold activations, about which is decided before. */
@@ -200,7 +195,8 @@ export class Collector {
     const activations = await this.#options.activations.claim(request);
     let batch: EventBatch;
     try {
-      batch = await this.#append(mapEvents({ ...request, activations: activations?.decisions }, this.#mapper));
+      batch = mapEvents({ ...request, activations: activations?.decisions }, this.#mapper);
+      if (batch.receipts.length > 0) await this.#options.store.append(batch);
     } catch (error) {
       await activations?.release();
       throw error;

@@ -4,6 +4,7 @@
  * Paths are matched as they were sent, without decoding: no SDK escapes anything in them. The last part is only a channel; any
  * event type may come on any. A trailing slash is tolerated.
  */
+import { LRUCache } from 'lru-cache';
 
 /** What a collector path says. */
 export type Endpoint = { readonly ai: string; readonly pathWord: string; readonly isWeb: boolean };
@@ -21,8 +22,20 @@ const PATTERNS: readonly RegExp[] = [
   new RegExp(`^/projects/(?<ai>${AI})/apps/${APP_ID}/collect/?$`),
 ];
 
+/** The endpoints of the paths that came last: a project's clients all send to the same few. */
+const known = new LRUCache<string, Endpoint>({ max: 1_000 });
+const MAX_KNOWN_UNITS = 256;
+
 /** Finds the endpoint of a path without its query; undefined when it is none of the collector's. */
 export function findEndpoint(path: string): Endpoint | undefined {
+  const before = known.get(path);
+  if (before) return before;
+  const endpoint = readPath(path);
+  if (endpoint && path.length <= MAX_KNOWN_UNITS) known.set(path, endpoint);
+  return endpoint;
+}
+
+function readPath(path: string): Endpoint | undefined {
   const single = path.replace(/^\/{2,}/, '/'); // a configured host that ends with a slash
   for (const pattern of PATTERNS) {
     const groups = pattern.exec(single)?.groups;
