@@ -124,8 +124,8 @@ export const ARRIVAL_GUARDS: readonly Guard[] = [
     name: 'answer-after-store',
     protects: 'A1: a 200 is sent only when everything is durable',
     file: 'src/collector/collector.ts',
-    find: 'if (batch.receipts.length > 0) await this.#options.store.append(batch);',
-    replacement: 'if (batch.receipts.length > 0) this.#options.store.append(batch).catch(() => undefined);',
+    find: 'return batch.receipts.length > 0 ? this.#options.store.append(batch) : undefined;',
+    replacement: 'return void this.#options.store.append(batch).catch(() => undefined);',
     test: { file: 'test/full-disk.e2e.test.ts', name: 'answers 503 with Retry-After, is not ready and says why' },
   },
   {

@@ -180,7 +180,7 @@ export class Collector {
     let batch: EventBatch;
     if (decoded.isOnTape && !this.#tapeMapper.holdsActivations()) {
       batch = this.#tapeMapper.map(sent);
-      if (batch.receipts.length > 0) await this.#options.store.append(batch);
+      await this.#append(batch);
     } else {
       const elements = decoded.isOnTape ? this.#tapeMapper.values() : decoded.values;
       batch = await this.#storeDecided({ ...sent, elements, oversize: decoded.oversize });
@@ -190,13 +190,17 @@ export class Collector {
     return receipt;
   }
 
+  #append(batch: EventBatch): Promise<unknown> | undefined {
+    return batch.receipts.length > 0 ? this.#options.store.append(batch) : undefined;
+  }
+
   /** Stores a request that may hold activations, about which is decided before. */
   async #storeDecided(request: MapRequest): Promise<EventBatch> {
     const activations = await this.#options.activations.claim(request);
     let batch: EventBatch;
     try {
       batch = mapEvents({ ...request, activations: activations?.decisions }, this.#mapper);
-      if (batch.receipts.length > 0) await this.#options.store.append(batch);
+      await this.#append(batch);
     } catch (error) {
       await activations?.release();
       throw error;
