@@ -1,8 +1,8 @@
 /**
  * Compares bytes in the order of their values, many at a time: what sorting and merging spend most of their time on.
  *
- * Eight bytes a step. V8 compares two BigInts that it has just read from a view as machine words, without making either; a call
- * of `Buffer.compare` takes five times as long for the 100 bytes of a key.
+ * Eight bytes a step, as two integers: for BigInts that are compared V8 makes both, which takes three times as long. A call of `Buffer.compare`
+ * takes five times as long for the 100 bytes of a key.
  */
 
 /** Makes a view of a buffer's bytes. */
@@ -13,9 +13,14 @@ export function viewOf(bytes: Buffer): DataView {
 /** Gives how many bytes from these places on are equal, up to a length. */
 export function equalLength(a: DataView, aStart: number, b: DataView, bStart: number, length: number): number {
   let at = 0;
-  while (at + 8 <= length && a.getBigUint64(aStart + at) === b.getBigUint64(bStart + at)) at += 8;
+  while (at + 8 <= length && isSameWord(a, aStart + at, b, bStart + at)) at += 8;
   while (at < length && a.getUint8(aStart + at) === b.getUint8(bStart + at)) at += 1;
   return at;
+}
+
+/** Says whether eight bytes are the same. */
+function isSameWord(a: DataView, aAt: number, b: DataView, bAt: number): boolean {
+  return a.getInt32(aAt, true) === b.getInt32(bAt, true) && a.getInt32(aAt + 4, true) === b.getInt32(bAt + 4, true);
 }
 
 /** Says whether [start, end) and [otherStart, otherEnd) of some bytes are the same. */
