@@ -21,6 +21,8 @@ export type KeyText = {
   readonly length: number;
   /** The bytes, with zeros up to a whole word. */
   readonly words: DataView;
+  /** How long `words` is; kept, because asking the view costs a call. */
+  readonly wholeLength: number;
   /** Which bits of the last word count, if not all do; else 0. */
   readonly lastMask: number;
 };
@@ -30,7 +32,12 @@ function keyTextOf(text: string): KeyText {
   const words = new DataView(new ArrayBuffer(Math.ceil(bytes.length / 4) * 4));
   for (const [place, byte] of bytes.entries()) words.setUint8(place, byte);
   const last = bytes.length % 4;
-  return { length: bytes.length, words, lastMask: last === 0 ? 0 : -1 << (8 * (4 - last)) };
+  return {
+    length: bytes.length,
+    words,
+    wholeLength: words.byteLength,
+    lastMask: last === 0 ? 0 : -1 << (8 * (4 - last)),
+  };
 }
 
 /** The keys read so far of an object. Every node is a shape: that of an object which ends here. */

@@ -229,8 +229,8 @@ export class JsonTape {
   /** Gives the shape that a key leads to, if it is one of those that came first after this one. */
   #knownNext(shape: Shape, at: number): Shape | undefined {
     const { likely, first } = shape;
-    if (likely !== undefined && startsWith(this.#view, at, likely.literal)) return likely;
-    for (const next of first) if (startsWith(this.#view, at, next.literal)) return next;
+    if (likely !== undefined && startsWith(this.#view, at, this.#end, likely.literal)) return likely;
+    for (const next of first) if (startsWith(this.#view, at, this.#end, next.literal)) return next;
     return undefined;
   }
 
@@ -381,8 +381,13 @@ export class JsonTape {
   }
 }
 
-function startsWith(text: DataView, at: number, { words, length, lastMask }: KeyText): boolean {
-  if (at + words.byteLength > text.byteLength) return false;
+function startsWith(
+  text: DataView,
+  at: number,
+  end: number,
+  { words, wholeLength, length, lastMask }: KeyText,
+): boolean {
+  if (at + wholeLength > end) return false;
   let place = 0;
   for (; place + 4 <= length; place += 4) if (text.getInt32(at + place) !== words.getInt32(place)) return false;
   return lastMask === 0 || ((text.getInt32(at + place) ^ words.getInt32(place)) & lastMask) === 0;
