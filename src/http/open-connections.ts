@@ -10,17 +10,13 @@ import type { Duplex } from 'node:stream';
 
 export class OpenConnections {
   readonly #server: Server;
-  /**
-   * The requests that run on each connection: one, unless its client does not wait for answers. In arrays, because a Set that V8 has
-   * rehashed leaves its old tables behind with all that was in them: thousands of answered requests, until old garbage is collected.
-   */
-  readonly #running = new Map<Duplex, ServerResponse[]>();
+  readonly #running = new Map<Duplex, Set<ServerResponse>>();
   #isClosing = false;
 
   constructor(server: Server) {
     this.#server = server;
     server.on('connection', (socket: Socket) => {
-      this.#running.set(socket, []);
+      this.#running.set(socket, new Set());
       socket.once('close', () => this.#running.delete(socket));
     });
   }
@@ -29,18 +25,18 @@ export class OpenConnections {
   begin(req: IncomingMessage, res: ServerResponse): void {
     const { socket } = req;
     const running = this.#running.get(socket);
-    running?.push(res);
+    running?.add(res);
     if (this.#isClosing) res.setHeader('Connection', 'close');
     res.on('close', () => {
-      running?.splice(running.indexOf(res), 1);
-      if (this.#isClosing && running?.length === 0) socket.destroySoon();
+      running?.delete(res);
+      if (this.#isClosing && running?.size === 0) socket.destroySoon();
     });
   }
 
   /** Says whether a connection has a request that came in whole and is not answered yet. */
   hasWholeRequest(socket: Duplex): boolean {
     const running = this.#running.get(socket);
-    return running !== undefined && running.some((res) => res.req.complete || res.headersSent);
+    return running !== undefined && [...running].some((res) => res.req.complete || res.headersSent);
   }
 
   /** Stops accepting, lets the running answers end, and after `timeoutMs` ends what still runs. Called once. */
@@ -49,7 +45,7 @@ export class OpenConnections {
     // Not the HTTP server's own close, which begins with closeIdleConnections.
     const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(this.#server, () => resolve()));
     for (const [socket, running] of this.#running) {
-      if (running.length === 0) socket.destroy();
+      if (running.size === 0) socket.destroy();
       for (const res of running) if (!res.headersSent) res.setHeader('Connection', 'close');
     }
     const timer = setTimeout(() => this.#destroyAll(), timeoutMs);
