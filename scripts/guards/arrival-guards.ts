@@ -137,6 +137,14 @@ export const ARRIVAL_GUARDS: readonly Guard[] = [
     test: { file: 'src/collector/client-address.test.ts', name: 'ClientAddresses' },
   },
   {
+    name: 'address-as-it-is',
+    protects: 'an address of a proxy is written in one way',
+    file: 'src/collector/client-address.ts',
+    find: 'if (isIPv4(text)) return text;',
+    replacement: 'if (isIP(text)) return text;',
+    test: { file: 'src/collector/client-address.test.ts', name: 'an IPv4-mapped address, unwrapped' },
+  },
+  {
     name: 'body-bytes',
     protects: 'a body of more than 8 MiB is refused as it comes',
     file: 'src/collector/body-reader.ts',

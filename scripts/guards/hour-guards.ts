@@ -54,6 +54,14 @@ export const HOUR_GUARDS: readonly Guard[] = [
     },
   },
   {
+    name: 'background-priority',
+    protects: 'the sorts of the open hour take no time that an answer wants',
+    file: 'src/lib/worker-pool.ts',
+    find: '...(options.isBackground ? BACKGROUND : {}),',
+    replacement: '',
+    test: { file: 'src/lib/worker-pool.test.ts', name: 'gives the threads of the background the lowest priority' },
+  },
+  {
     name: 'unsorted-bound',
     protects: 'a background that is given no time leaves no more than a bound to the end of the hour',
     file: 'src/store/hour-log/hour-log.ts',

@@ -22,6 +22,17 @@ export const RULE_GUARDS: readonly Guard[] = [
     test: { file: 'src/catalog/rule-table.test.ts', name: 'imports all or nothing' },
   },
   {
+    name: 'rule-text-whole',
+    protects: 'a rule fits no text that begins and is as long as its own, and goes on otherwise',
+    file: 'src/rules/byte-tree.ts',
+    find: 'if (bytes[at] !== labels[label + place]) return NONE;',
+    replacement: '',
+    test: {
+      file: 'src/rules/byte-tree.test.ts',
+      name: 'finds a whole text, and no other, from the side of the suffix',
+    },
+  },
+  {
     name: 'matching-bounded',
     protects: "no request keeps a collector busy with its project's rules",
     file: 'src/rules/rule-set.ts',
