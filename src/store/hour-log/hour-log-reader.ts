@@ -203,7 +203,8 @@ function openTail(path: string, ai: string, kind: RecordKind): readonly RunCurso
   }
 }
 
-function isSameList(a: readonly string[], b: readonly string[]): boolean {
+/** Says whether the same runs count, in the same order. */
+export function isSameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((entry, place) => entry === b[place]);
 }
 
