@@ -158,6 +158,7 @@ export async function openWorkshop(
       beforeExport: (ai, hour) => erasures.beforeExport(ai, hour),
       store,
       jobs,
+      packages,
       clock,
       logger,
       job: { storeRoot, packagesRoot, gzip: config.gzip },

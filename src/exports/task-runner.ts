@@ -4,7 +4,8 @@
  *
  * A try that fails is given back with a growing pause; after the last one, or when trying again cannot help (damaged files), the
  * task fails for good and says why. A full disk, or whatever else passes when somebody makes room, never fails a task: it is
- * tried again until then. A lease that was lost stops the publication, never the files: another try writes the same.
+ * tried again until then. A lease that was lost stops the publication, not the files: another try writes the same, or, where the hour
+ * was changed meanwhile, others beside them.
  */
 import type { Logger } from 'pino';
 import type { Catalog, ClaimedTask, Manifest } from '../catalog/catalog.ts';
@@ -12,15 +13,18 @@ import type { Hour } from '../events/hour.ts';
 import { waitFor, type Clock } from '../lib/clock.ts';
 import { describeFault } from '../lib/system-error.ts';
 import { untilAborted } from '../lib/until-aborted.ts';
+import type { PackageStore } from '../packages/package-store.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import type { ExportHourJob, ExportJobs } from './export-jobs.ts';
 import { judgeFailedTry } from './failed-try.ts';
+import { deleteUnpublished, type HourRevision } from './delete-unpublished.ts';
 import { HourGate } from './hour-gate.ts';
 
 export type TaskRunnerOptions = {
   readonly catalog: Catalog;
   readonly store: HourStore;
   readonly jobs: ExportJobs;
+  readonly packages: Pick<PackageStore, 'deleteUnder'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** What every export job of this runner has in common. */
@@ -152,25 +156,38 @@ export class TaskRunner {
     await untilAborted(store.prepare(hour), abandoning);
     if (this.#options.beforeExport) await untilAborted(this.#options.beforeExport(ai, hour), abandoning);
     const revision = await catalog.manifests.nextRevision(ai, hour);
-    const { packages, ledger, codec, warnings } = await jobs.exportHour(
-      { ...job, ai, hour, revision, settings },
-      abandoning,
-    );
-    const manifest = await catalog.manifests.publish(task, {
-      revision,
-      facts: { schemaVersion: 2, codec, settings, ledger },
-      packages,
-      nowMs: clock.nowMs(),
-    });
-    if (manifest) this.#options.onPublished?.(manifest);
-    if (manifest && warnings.length > 0)
-      logger.warn(
-        { ai, hour, revision, warnings },
-        'Hour exported without all keys of the hour before: what was sent again across its start may be exported twice.',
+    let manifest: Manifest | undefined;
+    try {
+      const { packages, ledger, codec, warnings } = await jobs.exportHour(
+        { ...job, ai, hour, revision, settings },
+        abandoning,
       );
-    if (manifest && packages.length > 0)
-      logger.info({ ai, hour, revision, packages: packages.length }, 'Hour exported.');
+      manifest = await catalog.manifests.publish(task, {
+        revision,
+        facts: { schemaVersion: 2, codec, settings, ledger },
+        packages,
+        nowMs: clock.nowMs(),
+      });
+      if (manifest && warnings.length > 0)
+        logger.warn(
+          { ai, hour, revision, warnings },
+          'Hour exported without all keys of the hour before: what was sent again across its start may be exported twice.',
+        );
+    } finally {
+      if (!manifest) await this.#deleteUnpublished({ ai, hour, revision });
+    }
+    if (manifest) this.#options.onPublished?.(manifest);
+    if (manifest && manifest.packages.length > 0)
+      logger.info({ ai, hour, revision, packages: manifest.packages.length }, 'Hour exported.');
     return manifest;
+  }
+
+  /** Deletes what a try has written that came too late: if others published its revision meanwhile, nobody else will delete that. */
+  async #deleteUnpublished(revision: HourRevision): Promise<void> {
+    const { catalog, packages, logger } = this.#options;
+    await deleteUnpublished(catalog, packages, revision).catch((error: unknown) => {
+      logger.warn({ err: error, ...revision }, 'Packages that will not be published could not be deleted.');
+    });
   }
 
   async #giveBack(task: ClaimedTask, error: unknown): Promise<void> {

@@ -311,6 +311,22 @@ describe('HourLogEraser', () => {
     );
   });
 
+  it('has the hour be read from something else, from when on something was erased', async (t) => {
+    const log = await openLog(t);
+    await log.store.append(eventBatch(AI, [{ id: 'a' }, { id: 'b', visitor: 'else' }]));
+    await endHour(log);
+    await log.store.seal(addHours(HOUR, 2));
+    await log.store.prepare(addHours(HOUR, 1));
+    const sources = (): string[] => [HOUR, addHours(HOUR, 1)].map((hour) => log.reader.sourceOf(hour));
+    const before = sources();
+    await erase(log, ['nobody']);
+    assert.deepEqual(sources(), before);
+    await erase(log, ['u-1']);
+    const after = sources();
+    assert.notEqual(after[0], before[0]);
+    assert.notEqual(after[1], before[1], 'the hour behind reads the tail of this one');
+  });
+
   it('fails when a run is missing that no other is in the place of', async (t) => {
     const log = await openLog(t);
     await log.store.append(eventBatch(AI, [{ id: 'a' }]));
