@@ -155,7 +155,7 @@ export async function openWorkshop(
     const runner = new TaskRunner({
       catalog,
       gate,
-      beforeExport: (ai, hour) => erasures.beforeExport(ai, hour),
+      beforeExport: (ai, hour, keepTask) => erasures.beforeExport(ai, hour, keepTask),
       store,
       jobs,
       packages,

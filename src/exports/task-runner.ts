@@ -41,8 +41,11 @@ export type TaskRunnerOptions = {
   readonly stopWaitMs?: number;
   /** Shared with whoever changes hours in this process. Default: one of its own. */
   readonly gate?: HourGate | undefined;
-  /** Called before a task's hour is read, which nobody of this process changes until the export has ended. */
-  readonly beforeExport?: ((ai: string, hour: Hour) => Promise<void>) | undefined;
+  /**
+   * Called before a task's hour is read, which nobody of this process changes until the export has ended. `keepTask` begins its lease
+   * anew, and says whether the task is still this runner's.
+   */
+  readonly beforeExport?: ((ai: string, hour: Hour, keepTask: () => Promise<boolean>) => Promise<void>) | undefined;
   /** Called after each publication of this runner. Must not throw. */
   readonly onPublished?: ((manifest: Manifest) => void) | undefined;
   /** Called with the code of the last error, if it has one, when a task has failed for good. Must not throw. */
@@ -149,12 +152,13 @@ export class TaskRunner {
   }
 
   async #export(task: ClaimedTask, abandoning: AbortSignal | undefined): Promise<Manifest | undefined> {
-    const { catalog, store, jobs, clock, job, logger, packageBytes } = this.#options;
+    const { catalog, store, jobs, clock, job, logger, packageBytes, leaseMs = EXPORT_LEASE_MS } = this.#options;
     const { ai, hour } = task;
     abandoning?.throwIfAborted(); // while it waited at the gate
     const settings = catalog.settings.of(ai).packageSettings(hour, { packageBytes });
     await untilAborted(store.prepare(hour), abandoning);
-    if (this.#options.beforeExport) await untilAborted(this.#options.beforeExport(ai, hour), abandoning);
+    const keepTask = (): Promise<boolean> => catalog.tasks.extend(task, clock.nowMs() + leaseMs);
+    if (this.#options.beforeExport) await untilAborted(this.#options.beforeExport(ai, hour, keepTask), abandoning);
     const revision = await catalog.manifests.nextRevision(ai, hour);
     let manifest: Manifest | undefined;
     try {
