@@ -155,9 +155,10 @@ export async function openWorkshop(
     const runner = new TaskRunner({
       catalog,
       gate,
-      beforeExport: (ai, hour) => erasures.beforeExport(ai, hour),
+      beforeExport: (ai, hour, keepTask) => erasures.beforeExport(ai, hour, keepTask),
       store,
       jobs,
+      packages,
       clock,
       logger,
       job: { storeRoot, packagesRoot, gzip: config.gzip },

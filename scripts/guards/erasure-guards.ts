@@ -50,6 +50,29 @@ export const ERASURE_GUARDS: readonly Guard[] = [
     test: { file: ERASER_TEST, name: 'sends a reader whose files have just gone to the runs in their place' },
   },
   {
+    name: 'erasure-keeps-task',
+    protects: 'an hour that an erasure takes back is published again, by the export that takes it back or by the next',
+    file: 'src/erasure/hour-erasure.ts',
+    find: 'else if (!(await keepTask()))',
+    replacement: 'else if (ai === undefined)',
+    test: {
+      file: 'src/erasure/hour-erasure.test.ts',
+      name: 'an export that has lost its task to another takes back nothing',
+    },
+  },
+  {
+    name: 'erasure-beside-erasure',
+    protects:
+      'E2: runs that another process replaces while visitors are looked for fail neither an erasure nor an export',
+    file: 'src/store/hour-log/hour-log-eraser.ts',
+    find: 'if (isSameList(runPaths, reader.runPaths(hour))) throw error;',
+    replacement: 'throw error;',
+    test: {
+      file: ERASER_TEST,
+      name: 'looks anew through runs that another process replaces while they are looked through',
+    },
+  },
+  {
     name: 'erasure-beside-backup',
     protects: 'C1: a list of runs in a backup names runs that are in it',
     file: 'src/backup/hour-log-copy.ts',

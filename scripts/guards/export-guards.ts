@@ -8,6 +8,38 @@ const RUNNER_TEST = 'src/exports/task-runner.test.ts';
 
 export const EXPORT_GUARDS: readonly Guard[] = [
   {
+    name: 'package-name-source',
+    protects: 'P2: an export that was held up puts no rows into the place of those published since an erasure',
+    file: 'src/exports/package-name.ts',
+    find: 'codecName, api ?? source]',
+    replacement: 'codecName, api]',
+    test: { file: 'src/exports/export-hour.test.ts', name: 'names packages by what their rows were read from' },
+  },
+  {
+    name: 'export-source-stays',
+    protects: 'P2: a package has the rows that it is named by',
+    file: 'src/exports/export-hour.ts',
+    find: 'if (!isOpened && reader.sourceOf(hour) !== source)',
+    replacement: 'if (isOpened === undefined)',
+    test: { file: 'src/exports/export-hour.test.ts', name: 'writes no package when rows came or went' },
+  },
+  {
+    name: 'late-packages-go',
+    protects: 'E1: nothing of a visitor is left by an export that was held up until he was erased',
+    file: 'src/exports/task-runner.ts',
+    find: 'if (!manifest) await this.#deleteUnpublished({ ai, hour, revision });',
+    replacement: '',
+    test: { file: RUNNER_TEST, name: 'deletes what it wrote when another has published' },
+  },
+  {
+    name: 'late-packages-of-others',
+    protects: 'a try that failed deletes nothing that another one is about to publish',
+    file: 'src/exports/delete-unpublished.ts',
+    find: 'if ((await catalog.manifests.nextRevision(ai, hour)) <= revision) return;',
+    replacement: '',
+    test: { file: RUNNER_TEST, name: 'leaves what it wrote of a revision' },
+  },
+  {
     name: 'duplicates-first',
     protects: 'a row that came twice is exported once',
     file: 'src/exports/distinct-rows.ts',

@@ -76,9 +76,9 @@ export class ErasureRunner {
     }
   }
 
-  /** Takes what is due out of an hour that is about to be exported. For whoever has its gate. */
-  beforeExport(ai: string, hour: Hour): Promise<void> {
-    return this.#hourErasure.run({ ai, hour, isExported: true });
+  /** Takes what is due out of an hour that is about to be exported under a task. For whoever has its gate. */
+  beforeExport(ai: string, hour: Hour, keepTask: () => Promise<boolean>): Promise<void> {
+    return this.#hourErasure.run({ ai, hour, keepTask });
   }
 
   /** Does what can be done now. */
@@ -159,7 +159,7 @@ export class ErasureRunner {
   async #eraseHour(ai: string, hour: Hour): Promise<string | undefined> {
     const { gate, logger } = this.#options;
     try {
-      await gate.run(ai, hour, () => this.#hourErasure.run({ ai, hour, isExported: false }));
+      await gate.run(ai, hour, () => this.#hourErasure.run({ ai, hour }));
       return undefined;
     } catch (error) {
       logger.error({ err: error, ai, hour }, 'Visitors could not be erased from an hour; it is tried again.');

@@ -10,6 +10,7 @@
  * Crash: after any step the next try finds the record and no mark, and does all of it again; what was done is done once more to no
  * effect. Nothing is published of the hour before, because an export asks here first.
  */
+import { AppError } from '../errors/app-error.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ErasedRows, PendingErasure, PublishedRevision } from '../catalog/erasures.ts';
 import { addHours, formatUtcHour, type Hour } from '../events/hour.ts';
@@ -53,10 +54,12 @@ export class HourErasure {
   }
 
   /**
-   * Erases whatever is due in a sealed hour of a project. For whoever has its gate. `isExported` says that the caller exports the hour
-   * next under a task that it holds; else the task is made pending. @throws AppError store_corrupt, store_unavailable
+   * Erases whatever is due in a sealed hour of a project. For whoever has its gate. With `keepTask` the caller exports the hour next,
+   * under a task that it holds; else the task is made pending. A caller that has lost its task may not go on: another has published
+   * the hour meanwhile, or is about to, from the rows of before, and nobody would publish it again.
+   * @throws AppError store_corrupt, store_unavailable
    */
-  async run({ ai, hour, isExported }: { ai: string; hour: Hour; isExported: boolean }): Promise<void> {
+  async run({ ai, hour, keepTask }: { ai: string; hour: Hour; keepTask?: () => Promise<boolean> }): Promise<void> {
     const { catalog, store, eraser } = this.#options;
     if (!(await catalog.erasures.listUnfinished(ai)).some((erasure) => isDue(erasure, hour))) return;
     await store.prepare(hour);
@@ -68,7 +71,8 @@ export class HourErasure {
     const search = await this.#search(ai, hour); // anew: who had the lock before may have changed the hour
     await this.#learn(search); // before the rows go that tell it
     if (needsWork(search)) {
-      if (!isExported) await this.#restartTask(ai, hour);
+      if (!keepTask) await this.#restartTask(ai, hour);
+      else if (!(await keepTask())) throw new AppError('store_unavailable', 'Another process exports the hour now.');
       await this.#record(ai, hour, search);
       await this.#withdraw(ai, hour, search);
     }

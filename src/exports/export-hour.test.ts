@@ -29,7 +29,10 @@ const nothing = (): Promise<void> => Promise.resolve();
 function exportRows(
   ids: string,
   receipt: Omit<ReceiptCount, 'ai' | 'line'>,
-  finish: () => Promise<void> = nothing,
+  {
+    finish = nothing,
+    sourceOf = () => 'runs',
+  }: { readonly finish?: () => Promise<void>; readonly sourceOf?: () => string } = {},
 ): Promise<ExportedHour> {
   const reader: HourReader = {
     readSorted: (_hour, _ai, kind) => (kind === 'evar' ? [batchOf(ids)] : []),
@@ -37,6 +40,7 @@ function exportRows(
       kinds: [{ ai: AI, kind: 'evar', rows: ids.length, events: ids.length }],
       receipts: [{ ai: AI, line: 'evar', ...receipt }],
     }),
+    sourceOf,
   };
   const store: PackageCreator = { create: () => Promise.resolve({ write: nothing, finish, abort: nothing }) };
   const hour = hourOf(HOUR_START_MS);
@@ -55,11 +59,36 @@ describe('exportHour', () => {
 
   it('gives the entries of a manifest when their packages are finished, and not before', async () => {
     let isFinished = false;
-    await exportRows('a', { received: 1, ignored: 0, rows: 1 }, async () => {
+    const finish = async (): Promise<void> => {
       await setImmediate();
       isFinished = true;
-    });
+    };
+    await exportRows('a', { received: 1, ignored: 0, rows: 1 }, { finish });
     assert.ok(isFinished);
+  });
+
+  it('names packages by what their rows were read from, so that no other rows get into their place', async () => {
+    const nameOf = async (source: string): Promise<string | undefined> => {
+      const { packages } = await exportRows('a', { received: 1, ignored: 0, rows: 1 }, { sourceOf: () => source });
+      return packages[0]?.name;
+    };
+    assert.equal(await nameOf('runs'), await nameOf('runs'));
+    assert.notEqual(await nameOf('runs'), await nameOf('other runs'));
+  });
+
+  it('writes no package when rows came or went between its name and its first row', async () => {
+    const sources = ['runs', 'other runs'];
+    let finished = 0;
+    const changing = exportRows(
+      'a',
+      { received: 1, ignored: 0, rows: 1 },
+      {
+        sourceOf: () => sources.shift()!,
+        finish: () => Promise.resolve(void (finished += 1)),
+      },
+    );
+    await assert.rejects(changing, { code: 'store_unavailable' });
+    assert.equal(finished, 0);
   });
 
   it('refuses an hour from which an event is missing', async () => {

@@ -1,10 +1,12 @@
 /**
  * Makes the packages of one project's hour. A worker job: reads the prepared hour in order, removes duplicates, writes packages.
  *
- * Nothing of it is visible until the manifest is published; a job that died leaves files that its next try replaces. Memory: a
+ * Nothing of it is visible until the manifest is published; a job that died leaves files that its next try replaces. All rows are read
+ * from what the packages are named by: should that change meanwhile, the try fails, before it has written any of them. Memory: a
  * block of each run, three batches and one compressor, whatever the hour holds.
  */
 import type { Ledger, PackageEntry } from '../catalog/catalog.ts';
+import { AppError } from '../errors/app-error.ts';
 import type { LineBreaks } from '../catalog/project-settings.ts';
 import { ROW_FLAGS } from '../events/event-row.ts';
 import { DATA_TYPES, type DataType } from '../events/data-types.ts';
@@ -43,16 +45,17 @@ export type ExportedHour = {
 
 /**
  * Writes the packages of all data types that have rows, and balances the hour's ledger.
- * @throws AppError store_corrupt, ledger_unbalanced, or the package store's own error
+ * @throws AppError store_corrupt, ledger_unbalanced, store_unavailable, or the package store's own error
  */
 export async function exportHour(options: ExportHourOptions): Promise<ExportedHour> {
   const { reader, hour, ai } = options;
   const packages: PackageEntry[] = [];
   const counted = new Map<DataType, DataTypeCount>();
+  const source = reader.sourceOf(hour);
   const { kinds, receipts, erased } = reader.counts(hour, ai);
   for (const dataType of DATA_TYPES) {
     if (!kinds.some(({ kind }) => kind === dataType)) continue;
-    const exported = await exportDataType(options, dataType);
+    const exported = await exportDataType(options, dataType, source);
     packages.push(...exported.packages);
     counted.set(dataType, exported.count);
   }
@@ -64,14 +67,19 @@ export async function exportHour(options: ExportHourOptions): Promise<ExportedHo
 async function exportDataType(
   options: ExportHourOptions,
   dataType: DataType,
+  source: string,
 ): Promise<{ readonly packages: readonly PackageEntry[]; readonly count: DataTypeCount }> {
   const { reader, store, codec, openHash, ai, hour, revision, maxPackageBytes, lineBreaks } = options;
   const extendedColumns = options.extendedColumns ?? false;
   let rows = 0;
   let events = 0;
   let exported = 0;
+  let isOpened = false;
   function* counted(): Generator<RowBatch> {
     for (const batch of reader.readSorted(hour, ai, dataType, extendedColumns ? extendedColumnsOf(dataType) : [])) {
+      if (!isOpened && reader.sourceOf(hour) !== source)
+        throw new AppError('store_unavailable', 'The hour was changed while it was exported.');
+      isOpened = true;
       for (const flags of batch.flags) {
         if (flags & ROW_FLAGS.published) continue;
         rows += 1;
@@ -88,6 +96,7 @@ async function exportDataType(
     dataType,
     hour,
     revision,
+    source,
     maxPackageBytes,
     extendedColumns,
   });

@@ -2,7 +2,8 @@
  * Names and keys of packages, derived and not drawn, so that a retried export writes the same files again.
  *
  * The codec is part of what the uuid is made of: where another codec would write other bytes, it writes them under another name,
- * and a published package is never overwritten by a late writer on another machine.
+ * and a published package is never overwritten by a late writer on another machine. So is what the rows were read from: an export that
+ * began before an erasure, and was held up, may not put its rows into the place of those that were published since.
  */
 import { createHash } from 'node:crypto';
 import type { DataType } from '../events/data-types.ts';
@@ -20,6 +21,8 @@ export type PackageSet = {
   readonly revision: number;
   /** Name of the gzip codec. */
   readonly codecName: string;
+  /** From what the rows were read (`HourReader.sourceOf`); absent: from the packages of the same revision. */
+  readonly source?: string | undefined;
 };
 
 /** Gives the file name of a package, `part-00000-{uuid}-c000.csv.gz`, the form of Spark's own writer. */
@@ -44,9 +47,9 @@ export function revisionFolder(revision: number): string {
 }
 
 /** A UUID of version 8, which RFC 9562 §5.8 has for hashes of one's own. */
-function uuidOf({ ai, api, dataType, hour, revision, codecName }: PackageSet): string {
+function uuidOf({ ai, api, dataType, hour, revision, codecName, source }: PackageSet): string {
   const bytes = createHash('sha256')
-    .update(JSON.stringify([ai, dataType, hour, revision, codecName, ...(api === undefined ? [] : [api])]))
+    .update(JSON.stringify([ai, dataType, hour, revision, codecName, api ?? source]))
     .digest();
   bytes[6] = (bytes[6]! & 0x0f) | 0x80;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;

@@ -48,6 +48,8 @@ export type PackageWriterOptions<Table extends PackagedTable = PackagedTable> = 
   readonly ai: string;
   readonly hour: Hour;
   readonly revision: number;
+  /** From what the rows were read; a part of the packages' names. */
+  readonly source?: string | undefined;
   /** Default: 64 MiB. */
   readonly maxPackageBytes?: number;
   /** Begins the SHA-256 of a package's CSV. Default: in this thread. */
@@ -77,11 +79,11 @@ export class PackageWriter<Table extends PackagedTable = PackagedTable> {
   #isClosed = false;
 
   constructor(options: PackageWriterOptions<Table>) {
-    const { ai, api, dataType, hour, revision, codec } = options;
+    const { ai, api, dataType, hour, revision, codec, source } = options;
     this.#codec = codec;
     this.#store = options.store;
     this.#openHash = options.openHash ?? hashHere;
-    this.#set = { ai, api, dataType, hour, revision, codecName: codec.name };
+    this.#set = { ai, api, dataType, hour, revision, codecName: codec.name, source };
     this.#dataType = dataType;
     this.#header = Buffer.from(
       options.api

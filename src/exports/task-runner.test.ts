@@ -1,15 +1,26 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
 import { describe, test, type TestContext } from 'node:test';
 import { pino } from 'pino';
-import { NEW_YEAR, NEW_YEAR_MS, hoursFrom, openWithProject } from '../catalog/catalog.test-helper.ts';
-import type { Catalog, ExportTask } from '../catalog/catalog.ts';
+import {
+  NEW_YEAR,
+  NEW_YEAR_MS,
+  hoursFrom,
+  openWithProject,
+  publishHour,
+  samplePackage,
+} from '../catalog/catalog.test-helper.ts';
+import type { Catalog, ExportTask, PackageEntry } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
+import { LocalPackageStore } from '../packages/local-package-store.ts';
+import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import type { ExportJobs } from './export-jobs.ts';
 import { EXPORT_LEASE_MS, TaskRunner, type TaskRunnerOptions } from './task-runner.ts';
 
 /** A store with nothing to prepare. */
 const STORE = { prepare: () => Promise.resolve() } as unknown as HourStore;
+const NO_PACKAGES = { deleteUnder: () => Promise.resolve() };
 const JOB = { storeRoot: '', packagesRoot: '', gzip: 'zlib' } as const;
 
 type Runner = { readonly runner: TaskRunner; readonly catalog: Catalog; task(): Promise<ExportTask> };
@@ -18,7 +29,11 @@ type Runner = { readonly runner: TaskRunner; readonly catalog: Catalog; task(): 
 async function openRunner(
   t: TestContext,
   exportHour: ExportJobs['exportHour'],
-  { stopWaitMs = 0, maxAttempts = 1 }: Partial<Pick<TaskRunnerOptions, 'stopWaitMs' | 'maxAttempts'>> = {},
+  {
+    stopWaitMs = 0,
+    maxAttempts = 1,
+    packages = NO_PACKAGES,
+  }: Partial<Pick<TaskRunnerOptions, 'stopWaitMs' | 'maxAttempts' | 'packages'>> = {},
 ): Promise<Runner> {
   const { catalog, ai } = await openWithProject(t);
   await catalog.tasks.restart(ai, [NEW_YEAR], NEW_YEAR_MS);
@@ -26,6 +41,7 @@ async function openRunner(
     catalog,
     store: STORE,
     jobs: { exportHour },
+    packages,
     clock: { nowMs: () => NEW_YEAR_MS },
     logger: pino({ level: 'silent' }),
     job: JOB,
@@ -90,6 +106,46 @@ describe('TaskRunner', () => {
     stopping.abort();
     await running;
   });
+
+  for (const { name, isPublished, left } of [
+    {
+      name: 'deletes what it wrote when another has published its revision meanwhile, and nothing else',
+      isPublished: true,
+      left: ['new'],
+    },
+    {
+      name: 'leaves what it wrote of a revision that another may be writing',
+      isPublished: false,
+      left: ['new', 'old'],
+    },
+  ]) {
+    test(name, async (t) => {
+      const folder = await temporaryFolder(t);
+      const packages = await LocalPackageStore.open(folder);
+      const write = async (entry: PackageEntry): Promise<void> => (await packages.create(entry.key)).finish();
+      const entryOf = (ai: string, uuid: string): PackageEntry => {
+        const entry = samplePackage('visit', 0, uuid);
+        return { ...entry, key: `${ai}/202601010000/r1/visit/${entry.name}` };
+      };
+      const { runner, catalog, task } = await openRunner(
+        t,
+        async ({ ai, hour }) => {
+          const [old, fresh] = [entryOf(ai, 'old'), entryOf(ai, 'new')];
+          await write(fresh);
+          if (isPublished) await publishHour(catalog, ai, hour, [fresh]);
+          else await catalog.tasks.restart(ai, [hour], NEW_YEAR_MS + 1);
+          await write(old);
+          return { packages: [old], ledger: { events: {}, rows: {}, imported: 0 }, codec: 'none', warnings: [] };
+        },
+        { packages },
+      );
+      await runner.runDue();
+      assert.equal((await task()).status, isPublished ? 'finished' : 'pending');
+      const files = (await readdir(folder, { recursive: true })).filter((path) => path.endsWith('.gz')).sort();
+      assert.equal(files.length, left.length, files.join(' '));
+      for (const [place, uuid] of left.entries()) assert.match(files[place]!, new RegExp(`-${uuid}-`));
+    });
+  }
 
   const passing = ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS', 'store_unavailable'];
   for (const code of passing) {

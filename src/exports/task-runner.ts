@@ -4,7 +4,8 @@
  *
  * A try that fails is given back with a growing pause; after the last one, or when trying again cannot help (damaged files), the
  * task fails for good and says why. A full disk, or whatever else passes when somebody makes room, never fails a task: it is
- * tried again until then. A lease that was lost stops the publication, never the files: another try writes the same.
+ * tried again until then. A lease that was lost stops the publication, not the files: another try writes the same, or, where the hour
+ * was changed meanwhile, others beside them.
  */
 import type { Logger } from 'pino';
 import type { Catalog, ClaimedTask, Manifest } from '../catalog/catalog.ts';
@@ -12,15 +13,18 @@ import type { Hour } from '../events/hour.ts';
 import { waitFor, type Clock } from '../lib/clock.ts';
 import { describeFault } from '../lib/system-error.ts';
 import { untilAborted } from '../lib/until-aborted.ts';
+import type { PackageStore } from '../packages/package-store.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import type { ExportHourJob, ExportJobs } from './export-jobs.ts';
 import { judgeFailedTry } from './failed-try.ts';
+import { deleteUnpublished, type HourRevision } from './delete-unpublished.ts';
 import { HourGate } from './hour-gate.ts';
 
 export type TaskRunnerOptions = {
   readonly catalog: Catalog;
   readonly store: HourStore;
   readonly jobs: ExportJobs;
+  readonly packages: Pick<PackageStore, 'deleteUnder'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** What every export job of this runner has in common. */
@@ -37,8 +41,11 @@ export type TaskRunnerOptions = {
   readonly stopWaitMs?: number;
   /** Shared with whoever changes hours in this process. Default: one of its own. */
   readonly gate?: HourGate | undefined;
-  /** Called before a task's hour is read, which nobody of this process changes until the export has ended. */
-  readonly beforeExport?: ((ai: string, hour: Hour) => Promise<void>) | undefined;
+  /**
+   * Called before a task's hour is read, which nobody of this process changes until the export has ended. `keepTask` begins its lease
+   * anew, and says whether the task is still this runner's.
+   */
+  readonly beforeExport?: ((ai: string, hour: Hour, keepTask: () => Promise<boolean>) => Promise<void>) | undefined;
   /** Called after each publication of this runner. Must not throw. */
   readonly onPublished?: ((manifest: Manifest) => void) | undefined;
   /** Called with the code of the last error, if it has one, when a task has failed for good. Must not throw. */
@@ -145,32 +152,46 @@ export class TaskRunner {
   }
 
   async #export(task: ClaimedTask, abandoning: AbortSignal | undefined): Promise<Manifest | undefined> {
-    const { catalog, store, jobs, clock, job, logger, packageBytes } = this.#options;
+    const { catalog, store, jobs, clock, job, logger, packageBytes, leaseMs = EXPORT_LEASE_MS } = this.#options;
     const { ai, hour } = task;
     abandoning?.throwIfAborted(); // while it waited at the gate
     const settings = catalog.settings.of(ai).packageSettings(hour, { packageBytes });
     await untilAborted(store.prepare(hour), abandoning);
-    if (this.#options.beforeExport) await untilAborted(this.#options.beforeExport(ai, hour), abandoning);
+    const keepTask = (): Promise<boolean> => catalog.tasks.extend(task, clock.nowMs() + leaseMs);
+    if (this.#options.beforeExport) await untilAborted(this.#options.beforeExport(ai, hour, keepTask), abandoning);
     const revision = await catalog.manifests.nextRevision(ai, hour);
-    const { packages, ledger, codec, warnings } = await jobs.exportHour(
-      { ...job, ai, hour, revision, settings },
-      abandoning,
-    );
-    const manifest = await catalog.manifests.publish(task, {
-      revision,
-      facts: { schemaVersion: 2, codec, settings, ledger },
-      packages,
-      nowMs: clock.nowMs(),
-    });
-    if (manifest) this.#options.onPublished?.(manifest);
-    if (manifest && warnings.length > 0)
-      logger.warn(
-        { ai, hour, revision, warnings },
-        'Hour exported without all keys of the hour before: what was sent again across its start may be exported twice.',
+    let manifest: Manifest | undefined;
+    try {
+      const { packages, ledger, codec, warnings } = await jobs.exportHour(
+        { ...job, ai, hour, revision, settings },
+        abandoning,
       );
-    if (manifest && packages.length > 0)
-      logger.info({ ai, hour, revision, packages: packages.length }, 'Hour exported.');
+      manifest = await catalog.manifests.publish(task, {
+        revision,
+        facts: { schemaVersion: 2, codec, settings, ledger },
+        packages,
+        nowMs: clock.nowMs(),
+      });
+      if (manifest && warnings.length > 0)
+        logger.warn(
+          { ai, hour, revision, warnings },
+          'Hour exported without all keys of the hour before: what was sent again across its start may be exported twice.',
+        );
+    } finally {
+      if (!manifest) await this.#deleteUnpublished({ ai, hour, revision });
+    }
+    if (manifest) this.#options.onPublished?.(manifest);
+    if (manifest && manifest.packages.length > 0)
+      logger.info({ ai, hour, revision, packages: manifest.packages.length }, 'Hour exported.');
     return manifest;
+  }
+
+  /** Deletes what a try has written that came too late: if others published its revision meanwhile, nobody else will delete that. */
+  async #deleteUnpublished(revision: HourRevision): Promise<void> {
+    const { catalog, packages, logger } = this.#options;
+    await deleteUnpublished(catalog, packages, revision).catch((error: unknown) => {
+      logger.warn({ err: error, ...revision }, 'Packages that will not be published could not be deleted.');
+    });
   }
 
   async #giveBack(task: ClaimedTask, error: unknown): Promise<void> {

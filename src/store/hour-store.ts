@@ -74,6 +74,8 @@ export interface HourReader {
   readSorted(hour: Hour, ai: string, kind: RecordKind, columns?: readonly ExtendedColumn[]): Iterable<RowBatch>;
   /** Counts what the prepared hour holds of a project. */
   counts(hour: Hour, ai: string): HourCounts;
+  /** Names what `readSorted` reads an hour from: another text when rows have come or gone, and never an earlier one again. */
+  sourceOf(hour: Hour): string;
 }
 
 export interface HourStore {

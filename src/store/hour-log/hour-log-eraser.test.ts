@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ROW_FLAGS } from '../../events/event-row.ts';
@@ -280,6 +280,59 @@ describe('HourLogEraser', () => {
       next.map(({ flags }) => [...flags]),
       [[ROW_FLAGS.published, ROW_FLAGS.firstOfEvent]],
     );
+  });
+
+  it('looks anew through runs that another process replaces while they are looked through', async (t) => {
+    const log = await openLog(t);
+    await log.store.append(
+      eventBatch(
+        AI,
+        ['a', 'b', 'c'].map((id) => ({ id, visitor: id })),
+      ),
+    );
+    await endHour(log);
+    let looks = 0;
+    const eraser = new HourLogEraser({
+      root: log.root,
+      jobs: {
+        ...eraseJobsInPlace,
+        findVisitors: async (job) => {
+          looks += 1;
+          if (looks === 1) await erase(log, ['a']);
+          return eraseJobsInPlace.findVisitors(job);
+        },
+      },
+    });
+    assert.deepEqual(await erase({ ...log, eraser }, ['a', 'b']), { evar: 1 });
+    assert.equal(looks, 2);
+    assert.deepEqual(
+      linesOf(log, 'evar').map((line) => line.split(',').at(-1)),
+      ['c'],
+    );
+  });
+
+  it('has the hour be read from something else, from when on something was erased', async (t) => {
+    const log = await openLog(t);
+    await log.store.append(eventBatch(AI, [{ id: 'a' }, { id: 'b', visitor: 'else' }]));
+    await endHour(log);
+    await log.store.seal(addHours(HOUR, 2));
+    await log.store.prepare(addHours(HOUR, 1));
+    const sources = (): string[] => [HOUR, addHours(HOUR, 1)].map((hour) => log.reader.sourceOf(hour));
+    const before = sources();
+    await erase(log, ['nobody']);
+    assert.deepEqual(sources(), before);
+    await erase(log, ['u-1']);
+    const after = sources();
+    assert.notEqual(after[0], before[0]);
+    assert.notEqual(after[1], before[1], 'the hour behind reads the tail of this one');
+  });
+
+  it('fails when a run is missing that no other is in the place of', async (t) => {
+    const log = await openLog(t);
+    await log.store.append(eventBatch(AI, [{ id: 'a' }]));
+    await endHour(log);
+    for (const path of log.reader.runPaths(HOUR)) await rm(path);
+    await assert.rejects(erase(log, ['u-1']), { code: 'store_corrupt' });
   });
 
   it('may erase again and again, and counts on', async (t) => {

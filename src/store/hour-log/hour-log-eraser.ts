@@ -29,7 +29,7 @@ import {
   type RewriteRunsJob,
 } from './erase-runs.ts';
 import { findInSegment, type FindInSegmentJob } from './find-in-segment.ts';
-import { HourLogReader, readReady, type ImportCommit, type ReadyHour } from './hour-log-reader.ts';
+import { HourLogReader, isSameList, readReady, type ImportCommit, type ReadyHour } from './hour-log-reader.ts';
 import { lockImports } from './import-lock.ts';
 import {
   hourFolder,
@@ -91,9 +91,17 @@ export class HourLogEraser implements VisitorEraser {
     return [...hours].sort((a, b) => a - b);
   }
 
-  find(hour: Hour, ai: string, erased: readonly Erased[]): Promise<FoundVisitors> {
-    const runPaths = new HourLogReader(this.#root).runPaths(hour);
-    return this.#jobs.findVisitors({ runPaths, ai, erased });
+  /** Without the lock, another process may put runs into the place of those that were listed; then all is looked through anew. */
+  async find(hour: Hour, ai: string, erased: readonly Erased[]): Promise<FoundVisitors> {
+    const reader = new HourLogReader(this.#root);
+    for (;;) {
+      const runPaths = reader.runPaths(hour);
+      try {
+        return await this.#jobs.findVisitors({ runPaths, ai, erased });
+      } catch (error) {
+        if (isSameList(runPaths, reader.runPaths(hour))) throw error;
+      }
+    }
   }
 
   async holdsUncounted(hour: Hour): Promise<boolean> {

@@ -2,7 +2,7 @@
  * Reads prepared hours of an hour log. Holds nothing open between calls, so every thread and process may have one.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { RecordKind } from '../../events/event-row.ts';
 import type { ExtendedColumn } from '../../events/extended-columns.ts';
 import { addHours, formatUtcHour, parseUtcHour, type Hour } from '../../events/hour.ts';
@@ -82,6 +82,12 @@ export class HourLogReader implements HourReader {
       receipts: [...receipts.values()] satisfies ReceiptCount[],
       ...(erased.length > 0 && { erased }),
     };
+  }
+
+  sourceOf(hour: Hour): string {
+    const before = addHours(hour, -1);
+    const tails = existsSync(readyPath(this.#root, before)) ? this.#tailRunPaths(before) : [];
+    return JSON.stringify([this.runPaths(hour), tails].map((paths) => paths.map((path) => relative(this.#root, path))));
   }
 
   /**
@@ -203,7 +209,8 @@ function openTail(path: string, ai: string, kind: RecordKind): readonly RunCurso
   }
 }
 
-function isSameList(a: readonly string[], b: readonly string[]): boolean {
+/** Says whether the same runs count, in the same order. */
+export function isSameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((entry, place) => entry === b[place]);
 }
 
