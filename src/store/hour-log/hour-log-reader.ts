@@ -2,7 +2,7 @@
  * Reads prepared hours of an hour log. Holds nothing open between calls, so every thread and process may have one.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { RecordKind } from '../../events/event-row.ts';
 import type { ExtendedColumn } from '../../events/extended-columns.ts';
 import { addHours, formatUtcHour, parseUtcHour, type Hour } from '../../events/hour.ts';
@@ -11,6 +11,7 @@ import { isSystemError } from '../../lib/system-error.ts';
 import type { ErasedCount, HourCounts, HourReader, KindCount, ReceiptCount, RowBatch } from '../hour-store.ts';
 import {
   hourFolder,
+  hoursFolder,
   IMPORT_ID,
   importCommitPath,
   importFolder,
@@ -87,7 +88,8 @@ export class HourLogReader implements HourReader {
   sourceOf(hour: Hour): string {
     const before = addHours(hour, -1);
     const tails = existsSync(readyPath(this.#root, before)) ? this.#tailRunPaths(before) : [];
-    return JSON.stringify([this.runPaths(hour), tails].map((paths) => paths.map((path) => relative(this.#root, path))));
+    const { length } = dirname(hoursFolder(this.#root)); // all lie below it, wherever it is
+    return JSON.stringify([this.runPaths(hour), tails].map((paths) => paths.map((path) => path.slice(length))));
   }
 
   /**
