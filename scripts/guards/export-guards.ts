@@ -27,7 +27,7 @@ export const EXPORT_GUARDS: readonly Guard[] = [
     name: 'late-packages-go',
     protects: 'E1: nothing of a visitor is left by an export that was held up until he was erased',
     file: 'src/exports/task-runner.ts',
-    find: 'if (!manifest) await this.#deleteUnpublished({ ai, hour, revision });',
+    find: 'if (!manifest || task.attempts > 1) await this.#deleteUnpublished({ ai, hour, revision });',
     replacement: '',
     test: { file: RUNNER_TEST, name: 'deletes what it wrote when another has published' },
   },

@@ -1,6 +1,6 @@
 /**
- * Deletes packages of a revision that its manifest does not name: what was written by a try that was held up while another one
- * published the revision, or while an erasure took it back. They may hold what was erased in between.
+ * Deletes packages of a revision that its manifest does not name, finished or not: what was written by a try that was killed, or held up
+ * while another one published the revision or an erasure took it back. They may hold what was erased in between.
  *
  * A revision that is not published yet is left alone, since others may be writing it; one that is, nobody can publish any more.
  */

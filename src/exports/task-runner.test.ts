@@ -33,7 +33,8 @@ async function openRunner(
     stopWaitMs = 0,
     maxAttempts = 1,
     packages = NO_PACKAGES,
-  }: Partial<Pick<TaskRunnerOptions, 'stopWaitMs' | 'maxAttempts' | 'packages'>> = {},
+    onFailed,
+  }: Partial<Pick<TaskRunnerOptions, 'stopWaitMs' | 'maxAttempts' | 'packages' | 'onFailed'>> = {},
 ): Promise<Runner> {
   const { catalog, ai } = await openWithProject(t);
   await catalog.tasks.restart(ai, [NEW_YEAR], NEW_YEAR_MS);
@@ -49,6 +50,7 @@ async function openRunner(
     maxAttempts,
     concurrency: 1,
     stopWaitMs,
+    onFailed,
   });
   const task = async (): Promise<ExportTask> => (await catalog.tasks.list(ai, hoursFrom(NEW_YEAR, 1)))[0]!;
   return { runner, catalog, task };
@@ -105,6 +107,47 @@ describe('TaskRunner', () => {
     assert.ok(await catalog.tasks.claim({ nowMs: NEW_YEAR_MS + EXPORT_LEASE_MS, leaseMs: 1 }));
     stopping.abort();
     await running;
+  });
+
+  test('fails nothing for an error that comes when another process has its task', async (t) => {
+    let failures = 0;
+    const { runner, catalog, task } = await openRunner(
+      t,
+      async ({ ai, hour }) => {
+        await catalog.tasks.restart(ai, [hour], NEW_YEAR_MS + 1); // takes the lease
+        throw new AppError('store_corrupt', 'A run is missing.');
+      },
+      { onFailed: () => (failures += 1) },
+    );
+    await runner.runDue();
+    assert.equal(failures, 0);
+    assert.equal((await task()).status, 'pending');
+  });
+
+  test('deletes what a try before it left behind, finished or not, when it has published', async (t) => {
+    const folder = await temporaryFolder(t);
+    const packages = await LocalPackageStore.open(folder);
+    const { runner, catalog, task } = await openRunner(
+      t,
+      async ({ ai }) => {
+        const key = (uuid: string): string => `${ai}/202601010000/r1/visit/${samplePackage('visit', 0, uuid).name}`;
+        await (await packages.create(key('killed'))).finish();
+        const unfinished = await packages.create(key('unfinished'));
+        t.after(() => unfinished.abort());
+        const published = { ...samplePackage('visit', 0, 'new'), key: key('new') };
+        await (await packages.create(published.key)).finish();
+        return { packages: [published], ledger: { events: {}, rows: {}, imported: 0 }, codec: 'none', warnings: [] };
+      },
+      { packages },
+    );
+    await catalog.tasks.claim({ nowMs: NEW_YEAR_MS, leaseMs: 0 }); // by a process that was killed
+    await runner.runDue();
+    assert.equal((await task()).status, 'finished');
+    const files = await readdir(folder, { recursive: true, withFileTypes: true });
+    assert.deepEqual(
+      files.filter((file) => file.isFile()).map((file) => file.name),
+      [samplePackage('visit', 0, 'new').name],
+    );
   });
 
   for (const { name, isPublished, left } of [

@@ -178,7 +178,7 @@ export class TaskRunner {
           'Hour exported without all keys of the hour before: what was sent again across its start may be exported twice.',
         );
     } finally {
-      if (!manifest) await this.#deleteUnpublished({ ai, hour, revision });
+      if (!manifest || task.attempts > 1) await this.#deleteUnpublished({ ai, hour, revision });
     }
     if (manifest) this.#options.onPublished?.(manifest);
     if (manifest && manifest.packages.length > 0)
@@ -186,7 +186,10 @@ export class TaskRunner {
     return manifest;
   }
 
-  /** Deletes what a try has written that came too late: if others published its revision meanwhile, nobody else will delete that. */
+  /**
+   * Deletes what is written of a revision that was published without it: by a try that came too late, which nobody else will delete, or by
+   * one before, which was killed.
+   */
   async #deleteUnpublished(revision: HourRevision): Promise<void> {
     const { catalog, packages, logger } = this.#options;
     await deleteUnpublished(catalog, packages, revision).catch((error: unknown) => {
@@ -195,8 +198,12 @@ export class TaskRunner {
   }
 
   async #giveBack(task: ClaimedTask, error: unknown): Promise<void> {
-    const { catalog, clock, maxAttempts, logger } = this.#options;
+    const { catalog, clock, maxAttempts, logger, leaseMs = EXPORT_LEASE_MS } = this.#options;
     const { ai, hour, attempts } = task;
+    if (!(await catalog.tasks.extend(task, clock.nowMs() + leaseMs).catch(() => true))) {
+      logger.warn({ err: error, ai, hour }, 'An export was left off, because another process has its task now.');
+      return;
+    }
     const { code, isFinal, pauseMs } = judgeFailedTry(error, { attempts, maxAttempts });
     logger.error(
       { err: error, ai, hour, attempts },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readlink, realpath, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readlink, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -184,22 +184,6 @@ describe('LocalPackageStore', () => {
     };
     await Promise.all(['w', 'x', 'y', 'z'].map(one));
     assert.deepEqual(await readdir(folder), []);
-  });
-
-  test('removes the temporary files of a crash, but none written later', async (t) => {
-    const { store, folder } = await openStore(t);
-    await put(store, KEY, Buffer.from('published'));
-    for (const path of ['ab12/202611230500/r1/page/.part-1.x.tmp', 'cd/e/.part-2.y.tmp']) {
-      await mkdir(join(folder, path, '..'), { recursive: true });
-      await writeFile(join(folder, path), 'left over');
-      await utimes(join(folder, path), 1000, 1000);
-    }
-    const beingWritten = await store.create('cd/f');
-    assert.equal(await store.removeLeftovers(1_000_001), 2);
-    assert.equal(await store.removeLeftovers(1_000_001), 0);
-    await beingWritten.finish();
-    assert.deepEqual(await filesIn(folder), [KEY, 'cd/f']);
-    assert.deepEqual(await readdir(join(folder, 'cd')), ['f']);
   });
 
   test('makes its directory when it is not there', async (t) => {

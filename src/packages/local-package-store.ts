@@ -4,10 +4,10 @@
  * A key is the path below the root. Several processes may use one root at the same time; an empty folder may vanish under a
  * writer at any moment, because every deletion takes the empty folders with it.
  *
- * Lost in a crash: packages not finished. Their temporary files stay until `removeLeftovers`.
+ * Lost in a crash: packages not finished. Their temporary files go with their folder: see `deleteUnder`.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, opendir, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, rmdir, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseUtcHour, type Hour } from '../events/hour.ts';
@@ -19,7 +19,6 @@ import type { OpenPackage, PackageSink, PackageStore } from './package-store.ts'
 
 // No leading dot, so a key is neither `..` nor a temporary file; 200 characters leave room for the temporary name's own.
 const KEY = /^[0-9A-Za-z_-][0-9A-Za-z._-]{0,199}(\/[0-9A-Za-z_-][0-9A-Za-z._-]{0,199})*$/;
-const TEMPORARY_NAME = /^\..+\.tmp$/;
 const CREATE_TRIES = 100;
 
 export class LocalPackageStore implements PackageStore {
@@ -87,32 +86,6 @@ export class LocalPackageStore implements PackageStore {
       if (named !== undefined && named < hour) await rm(join(folderPath, name), { recursive: true, force: true });
     }
     await this.#removeEmptyFolders(folderPath);
-  }
-
-  /**
-   * Deletes the temporary files that a crash left behind and returns how many there were. Takes only files last written before
-   * the given instant, so that it may run beside exports that began later. Reads every folder of the store once.
-   */
-  async removeLeftovers(writtenBeforeMs: number): Promise<number> {
-    return this.#removeLeftoversIn(this.#rootPath, writtenBeforeMs);
-  }
-
-  async #removeLeftoversIn(folderPath: string, writtenBeforeMs: number): Promise<number> {
-    const folder = await ifThere(opendir(folderPath));
-    if (folder === undefined) return 0;
-    let removedHere = 0;
-    let removedBelow = 0;
-    for await (const entry of folder) {
-      const path = join(folderPath, entry.name);
-      if (entry.isDirectory()) removedBelow += await this.#removeLeftoversIn(path, writtenBeforeMs);
-      if (!entry.isFile() || !TEMPORARY_NAME.test(entry.name)) continue;
-      const found = await ifThere(stat(path));
-      if (found === undefined || found.mtimeMs >= writtenBeforeMs) continue;
-      await ifThere(unlink(path));
-      removedHere += 1;
-    }
-    if (removedHere > 0) await this.#removeEmptyFolders(folderPath);
-    return removedHere + removedBelow;
   }
 
   /** Removes the folder and its parents below the root as long as they are empty, and syncs the first that stays. */
