@@ -97,6 +97,14 @@ export const RULE_GUARDS: readonly Guard[] = [
     },
   },
   {
+    name: 'import-export-refused',
+    protects: 'an import whose first try to export was refused the catalog goes on, and says FINISHED when it is',
+    file: 'src/imports/import-events.ts',
+    find: '.catch(() => 0);',
+    replacement: ';',
+    test: { file: 'src/imports/import-events.test.ts', name: 'goes on when a try of its own was refused the catalog' },
+  },
+  {
     name: 'import-recovery-waits',
     protects: 'an import that lives is not disturbed in the export of its hours',
     file: 'src/imports/recover-imports.ts',

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { NEW_YEAR, NEW_YEAR_MS, openWithProject, publishHour } from '../catalog/catalog.test-helper.ts';
 import { openDataCatalog } from '../catalog/data-catalog.ts';
+import { AppError } from '../errors/app-error.ts';
 import { addHours, hourEndMs, HOUR_MS, hourOf } from '../events/hour.ts';
 import type { TaskRunner } from '../exports/task-runner.ts';
 import { HourLog } from '../store/hour-log/hour-log.ts';
@@ -12,7 +14,7 @@ import { eventBatch, HOUR_START_MS } from '../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import { TEST_PROJECT } from '../../test/helpers/test-server.ts';
-import { importEvents, type ImportOptions } from './import-events.ts';
+import { exportHours, importEvents, type ImportOptions } from './import-events.ts';
 
 const HOUR = hourOf(HOUR_START_MS);
 const RETENTION_DAYS = 1;
@@ -75,4 +77,26 @@ describe('importEvents refuses, and leaves nothing of', () => {
       assert.deepEqual(options.store.sealedUntil, addHours(HOUR, 1));
     });
   }
+});
+
+describe('exportHours', () => {
+  it('goes on when a try of its own was refused the catalog, and returns when the hours are FINISHED', async (t) => {
+    const { catalog, ai } = await openWithProject(t);
+    const tries = [
+      () => Promise.reject(new AppError('store_unavailable', 'The catalog cannot be used now.')),
+      () => Promise.resolve(0), // another process has the task meanwhile
+      () => publishHour(catalog, ai, NEW_YEAR, []).then(() => 1),
+    ];
+    await exportHours(
+      {
+        project: { ...TEST_PROJECT, ai },
+        catalog,
+        runner: { runDue: () => tries.shift()!() } as unknown as TaskRunner,
+        clock: new FakeClock(NEW_YEAR_MS),
+        onProgress: () => undefined,
+      },
+      [NEW_YEAR],
+    );
+    assert.deepEqual(tries, []);
+  });
 });
