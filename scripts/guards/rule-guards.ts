@@ -102,7 +102,7 @@ export const RULE_GUARDS: readonly Guard[] = [
     file: 'src/imports/import-events.ts',
     find: '.catch(() => 0);',
     replacement: ';',
-    test: { file: 'src/imports/import-events.test.ts', name: 'goes on when a try of its own was refused the catalog' },
+    test: { file: 'src/imports/import-events.test.ts', name: 'also if its first try is refused the catalog' },
   },
   {
     name: 'import-recovery-waits',

@@ -80,23 +80,38 @@ describe('importEvents refuses, and leaves nothing of', () => {
 });
 
 describe('exportHours', () => {
-  it('goes on when a try of its own was refused the catalog, and returns when the hours are FINISHED', async (t) => {
+  /** Exports an hour by these tries, one after the other; whoever exports says when it is FINISHED. */
+  async function exportBy(
+    t: TestContext,
+    tries: ((publish: () => Promise<unknown>) => Promise<unknown>)[],
+    onFinished: () => void = () => undefined,
+  ): Promise<void> {
     const { catalog, ai } = await openWithProject(t);
+    const publish = (): Promise<unknown> => publishHour(catalog, ai, NEW_YEAR, []);
+    const runner = { runDue: () => tries.shift()!(publish) } as unknown as TaskRunner;
+    const onProgress: Parameters<typeof exportHours>[0]['onProgress'] = ({ finished }) => {
+      if (finished === 1) onFinished();
+    };
+    const project = { ...TEST_PROJECT, ai };
+    await exportHours({ project, catalog, runner, clock: new FakeClock(NEW_YEAR_MS), onProgress }, [NEW_YEAR]);
+  }
+  const refusal = (): Error => new AppError('store_unavailable', 'The catalog cannot be used now.');
+
+  it('goes on when its first try is refused the catalog', async (t) => {
     const tries = [
-      () => Promise.reject(new AppError('store_unavailable', 'The catalog cannot be used now.')),
-      () => Promise.resolve(0), // another process has the task meanwhile
-      () => publishHour(catalog, ai, NEW_YEAR, []).then(() => 1),
+      () => Promise.reject(refusal()),
+      () => Promise.resolve(0),
+      (publish: () => Promise<unknown>) => publish(),
     ];
-    await exportHours(
-      {
-        project: { ...TEST_PROJECT, ai },
-        catalog,
-        runner: { runDue: () => tries.shift()!() } as unknown as TaskRunner,
-        clock: new FakeClock(NEW_YEAR_MS),
-        onProgress: () => undefined,
-      },
-      [NEW_YEAR],
-    );
+    await exportBy(t, tries);
     assert.deepEqual(tries, []);
+  });
+
+  it('returns when the hours are FINISHED, also if its first try is refused the catalog after that', async (t) => {
+    const first = Promise.withResolvers<number>();
+    const exported = exportBy(t, [() => first.promise, (publish) => publish()], () => {
+      setImmediate(() => first.reject(refusal()));
+    });
+    await assert.doesNotReject(exported);
   });
 });
