@@ -107,7 +107,7 @@ export const ERASURE_GUARDS: readonly Guard[] = [
     name: 'erasure-before-export',
     protects: 'the open hour is erased before its first export',
     file: 'src/system.ts',
-    find: 'beforeExport: (ai, hour) => erasures.beforeExport(ai, hour),',
+    find: 'beforeExport: (ai, hour, keepTask) => erasures.beforeExport(ai, hour, keepTask),',
     replacement: '',
     test: { file: E2E, name: 'erases what came in before the request from the open hour before its first export' },
   },

@@ -77,9 +77,9 @@ export const LEGACY_GUARDS: readonly Guard[] = [
     name: 'legacy-removal',
     protects: 'an erasure leaves no byte of a 1.0 package',
     file: 'src/exports/legacy/remove-legacy-hour.ts',
-    find: 'await packages.deleteUnder(legacyFolder(ai, hour));',
-    replacement: '',
-    test: { file: RUNNER_TEST, name: 'removes the packages of all revisions and unfinished files' },
+    find: 'await packages.deleteUnder(`${legacyFolder(ai, hour)}/${revisionFolder(revision)}`);',
+    replacement: ';',
+    test: { file: RUNNER_TEST, name: 'removes the packages of all older revisions and their unfinished files' },
   },
   {
     name: 'legacy-late-cleaning',
