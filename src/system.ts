@@ -26,7 +26,7 @@ import { RetentionSweep } from './exports/retention-sweep.ts';
 import { TaskRunner, type TaskRunnerOptions } from './exports/task-runner.ts';
 import { CallLimit } from './http/call-limit.ts';
 import type { TaggedHour, TagJobs } from './imports/tag-hour.ts';
-import { recoverImports } from './imports/recover-imports.ts';
+import { ImportRecovery } from './imports/recover-imports.ts';
 import { HOUR_MS, hourOf } from './events/hour.ts';
 import { inDataDirectory } from './errors/data-directory.ts';
 import { Closers } from './lib/closers.ts';
@@ -207,7 +207,8 @@ export async function openServer(config: ServerConfig): Promise<Server> {
     );
     const { catalog, store, runner, erasures, reader, jobs, packages, storeRoot, packagesRoot } = workshop;
     const { clickIndex, clickIndexPath } = workshop;
-    await recoverImports(catalog, reader, clock.nowMs());
+    const imports = new ImportRecovery({ catalog, reader, clock, logger });
+    await imports.recoverAll();
     addServerMetrics(registry, catalog);
     addErasureMetrics(registry, catalog);
     const onTasks = (): void => runner.wake();
@@ -247,6 +248,7 @@ export async function openServer(config: ServerConfig): Promise<Server> {
         (signal) => scheduler.run(signal),
         (signal) => runner.run(signal),
         (signal) => legacyRunner.run(signal),
+        (signal) => imports.run(signal),
       ]),
     );
     const callLimit = new CallLimit({

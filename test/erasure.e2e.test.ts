@@ -132,6 +132,32 @@ describe('erasure', () => {
     );
   });
 
+  it('leaves what was published of an hour between its erasure and the end of all', async (t) => {
+    const server = await startTestServer(t);
+    const { ai } = server.project;
+    const hour = hourOf(server.clock.nowMs());
+    await visit(server, VICTIM);
+    await visit(server, 'zoe');
+    server.clock.set(hourEndMs(hour));
+    await finishedLinks(server, hour);
+    await visit(server, VICTIM);
+    server.clock.set(server.clock.nowMs() + 1);
+    const { receiptId } = await eraseVisitors(server, [VICTIM]); // not done before the open hour is
+    const catalog = await openDataCatalog(server.data, server.clock);
+    t.after(() => catalog.close());
+    const untilPublished = (revision: number): Promise<unknown> =>
+      waitUntil(`revision ${revision}`, async () => (await catalog.manifests.newest(ai, hour))?.revision === revision);
+    await untilPublished(2);
+    const [link] = await finishedLinks(server, hour);
+    await catalog.tasks.restart(ai, [hour], server.clock.nowMs()); // as a back-fill of tags does
+    await untilPublished(3);
+    server.clock.set(hourEndMs(addHours(hour, 1)));
+    await untilErased(server, receiptId);
+    assert.equal((await fetch(link!)).status, 200);
+    const { exitCode, stdout, stderr } = await runTidegate('verify', '--data', server.data);
+    assert.equal(exitCode, 0, stdout + stderr);
+  });
+
   it('is done at once when the open hour holds nothing of the visitor', async (t) => {
     const server = await startTestServer(t);
     await visit(server, 'zoe');

@@ -61,6 +61,18 @@ export const ERASURE_GUARDS: readonly Guard[] = [
     },
   },
   {
+    name: 'erasure-leaves-published',
+    protects: 'an erasure that ends deletes no package of a revision that was published since it took the hour back',
+    file: 'src/erasure/erasure-runner.ts',
+    find: 'await deleteUnpublished(catalog, packages, { ai, hour, revision });',
+    replacement:
+      'if (revision < newest.revision) await packages.deleteUnder(`${legacyFolder(ai, hour).slice(0, -3)}/${revisionFolder(revision)}`);',
+    test: {
+      file: 'test/erasure.e2e.test.ts',
+      name: 'leaves what was published of an hour between its erasure and the end of all',
+    },
+  },
+  {
     name: 'erasure-beside-erasure',
     protects:
       'E2: runs that another process replaces while visitors are looked for fail neither an erasure nor an export',

@@ -16,6 +16,14 @@ export const EXPORT_GUARDS: readonly Guard[] = [
     test: { file: 'src/exports/export-hour.test.ts', name: 'names packages by what their rows were read from' },
   },
   {
+    name: 'package-name-options',
+    protects: 'P2: an export that was held up writes over no package that another with other options has published',
+    file: 'src/exports/export-hour.ts',
+    find: "JSON.stringify([source, maxPackageBytes, extendedColumns, lineBreaks === 'blank'])",
+    replacement: 'source',
+    test: { file: 'src/exports/export-hour.test.ts', name: 'names packages by how their rows are cut and written' },
+  },
+  {
     name: 'export-source-stays',
     protects: 'P2: a package has the rows that it is named by',
     file: 'src/exports/export-hour.ts',

@@ -77,8 +77,30 @@ export const LEGACY_GUARDS: readonly Guard[] = [
     name: 'legacy-removal',
     protects: 'an erasure leaves no byte of a 1.0 package',
     file: 'src/exports/legacy/remove-legacy-hour.ts',
-    find: 'await packages.deleteUnder(legacyFolder(ai, hour));',
-    replacement: '',
-    test: { file: RUNNER_TEST, name: 'removes the packages of all revisions and unfinished files' },
+    find: 'await packages.deleteUnder(`${legacyFolder(ai, hour)}/${revisionFolder(revision)}`);',
+    replacement: ';',
+    test: { file: RUNNER_TEST, name: 'removes the packages of all older revisions and their unfinished files' },
+  },
+  {
+    name: 'legacy-late-cleaning',
+    protects: 'packages that another server made while this one was held up before it cleaned up are made again',
+    file: 'src/exports/legacy/legacy-runner.ts',
+    find: 'if (!(await catalog.legacy.extend(task, clock.nowMs() + leaseMs))) {',
+    replacement: 'if (leaseMs < 0) {',
+    test: {
+      file: 'src/exports/legacy/legacy-runner.test.ts',
+      name: 'has packages made again that another server made while this one was held up',
+    },
+  },
+  {
+    name: 'legacy-late-removal',
+    protects: 'an erasure that is held up deletes no packages that were made of the revision published since',
+    file: 'src/exports/legacy/remove-legacy-hour.ts',
+    find: 'revision < Math.min(next, newest?.revision ?? next)',
+    replacement: 'revision < next',
+    test: {
+      file: 'src/exports/legacy/legacy-runner.test.ts',
+      name: 'leaves the packages that are made of the newest revision while it is held up',
+    },
   },
 ];

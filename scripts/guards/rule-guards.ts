@@ -97,6 +97,36 @@ export const RULE_GUARDS: readonly Guard[] = [
     test: { file: 'src/imports/recover-imports.test.ts', name: 'whose back-fill was committed and not exported' },
   },
   {
+    name: 'import-recovered-beside-server',
+    protects: 'an import that counts is exported, also when it dies beside a server that goes on',
+    file: 'src/imports/recover-imports.ts',
+    find: 'if (!this.#known.has(id)) this.#waiting.set(id, nowMs);',
+    replacement: '',
+    test: {
+      file: 'src/imports/recover-imports.test.ts',
+      name: 'beside a running server, whose import counted and died',
+    },
+  },
+  {
+    name: 'import-export-refused',
+    protects: 'an import whose first try to export was refused the catalog goes on, and says FINISHED when it is',
+    file: 'src/imports/import-events.ts',
+    find: '.catch(() => 0);',
+    replacement: ';',
+    test: { file: 'src/imports/import-events.test.ts', name: 'also if its first try is refused the catalog' },
+  },
+  {
+    name: 'import-recovery-waits',
+    protects: 'an import that lives is not disturbed in the export of its hours',
+    file: 'src/imports/recover-imports.ts',
+    find: 'if (unfinished.some(({ hour }) => hours.includes(hour))) return false;',
+    replacement: '',
+    test: {
+      file: 'src/imports/recover-imports.test.ts',
+      name: 'leaves a task alone that an import has made itself',
+    },
+  },
+  {
     name: 'backfill-damaged-hour',
     protects: "an hour's damage is its own, and no back-fill of others fails by it",
     file: 'src/imports/backfill-tags.ts',

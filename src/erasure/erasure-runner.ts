@@ -20,9 +20,10 @@ import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.ts';
 import { signCertificate, type CertificateFacts } from '../catalog/erasure-certificate.ts';
 import type { ErasureHour, PendingErasure } from '../catalog/erasures.ts';
-import { DATA_TYPES } from '../events/data-types.ts';
-import { addHours, formatBeijingHour, formatUtcHour, hourOf, hourStartMs, type Hour } from '../events/hour.ts';
+import { addHours, formatBeijingHour, hourOf, hourStartMs, type Hour } from '../events/hour.ts';
+import { deleteUnpublished } from '../exports/delete-unpublished.ts';
 import type { HourGate } from '../exports/hour-gate.ts';
+import { legacyFolder, revisionFolder } from '../exports/package-name.ts';
 import { waitFor, type Clock } from '../lib/clock.ts';
 import { describeFault } from '../lib/system-error.ts';
 import type { PackageStore } from '../packages/package-store.ts';
@@ -216,18 +217,20 @@ export class ErasureRunner {
     return tasks.every(({ status }) => status === 'finished' || status === 'failed');
   }
 
-  /** Deletes the files of exports that lost their lease to the erasure and wrote on for a moment. */
+  /**
+   * Deletes the files of exports that lost their lease to the erasure and wrote on for a moment. What has been published since it
+   * took the hour back stays, whichever revision.
+   */
   async #deleteLeftovers(ai: string, hour: Hour): Promise<void> {
     const { catalog, packages } = this.#options;
-    const folder = `${ai}/${formatUtcHour(hour)}`;
     const newest = await catalog.manifests.newest(ai, hour);
     if (!newest) return;
+    const madeOf = new Set((await catalog.legacy.listKept(ai, hour)).map(({ revision }) => revision));
     // Nothing of a later revision: its export may be under way. Packages of the 1.0 API lie in folders of the same names.
-    for (let revision = 1; revision < newest.revision; revision += 1)
-      for (const api of ['', 'v1/']) await packages.deleteUnder(`${folder}/${api}r${revision}`);
-    for (const dataType of DATA_TYPES) {
-      const names = newest.packages.filter((entry) => entry.dataType === dataType).map(({ name }) => name);
-      await packages.deleteUnder(`${folder}/r${newest.revision}/${dataType}`, new Set(names));
+    for (let revision = 1; revision <= newest.revision; revision += 1) {
+      await deleteUnpublished(catalog, packages, { ai, hour, revision });
+      if (revision < newest.revision && !madeOf.has(revision))
+        await packages.deleteUnder(`${legacyFolder(ai, hour)}/${revisionFolder(revision)}`);
     }
   }
 

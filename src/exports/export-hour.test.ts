@@ -6,7 +6,7 @@ import { hourOf } from '../events/hour.ts';
 import type { PackageCreator } from '../packages/package-store.ts';
 import type { HourReader, ReceiptCount, RowBatch } from '../store/hour-store.ts';
 import { HOUR_START_MS } from '../../test/helpers/event-rows.ts';
-import { exportHour, type ExportedHour } from './export-hour.ts';
+import { exportHour, type ExportedHour, type ExportHourOptions } from './export-hour.ts';
 import { openZlibCodec } from './gzip/zlib-codec.ts';
 
 const AI = '0123456789abcdef';
@@ -32,7 +32,12 @@ function exportRows(
   {
     finish = nothing,
     sourceOf = () => 'runs',
-  }: { readonly finish?: () => Promise<void>; readonly sourceOf?: () => string } = {},
+    settings = {},
+  }: {
+    readonly finish?: () => Promise<void>;
+    readonly sourceOf?: () => string;
+    readonly settings?: Partial<Pick<ExportHourOptions, 'maxPackageBytes' | 'extendedColumns' | 'lineBreaks'>>;
+  } = {},
 ): Promise<ExportedHour> {
   const reader: HourReader = {
     readSorted: (_hour, _ai, kind) => (kind === 'evar' ? [batchOf(ids)] : []),
@@ -44,7 +49,8 @@ function exportRows(
   };
   const store: PackageCreator = { create: () => Promise.resolve({ write: nothing, finish, abort: nothing }) };
   const hour = hourOf(HOUR_START_MS);
-  return exportHour({ reader, store, codec: openZlibCodec(), ai: AI, hour, revision: 1, maxPackageBytes: 1 << 20 });
+  const job = { reader, store, codec: openZlibCodec(), ai: AI, hour, revision: 1, maxPackageBytes: 1 << 20 };
+  return exportHour({ ...job, ...settings });
 }
 
 describe('exportHour', () => {
@@ -74,6 +80,20 @@ describe('exportHour', () => {
     };
     assert.equal(await nameOf('runs'), await nameOf('runs'));
     assert.notEqual(await nameOf('runs'), await nameOf('other runs'));
+  });
+
+  it('names packages by how their rows are cut and written, so that a command with other options writes over none of a server', async () => {
+    const ways = [
+      {},
+      { maxPackageBytes: 1 << 21 },
+      { extendedColumns: true },
+      { lineBreaks: 'blank' },
+      { lineBreaks: 'keep' },
+    ] as const;
+    const names = new Set<string | undefined>();
+    for (const settings of ways)
+      names.add((await exportRows('a', { received: 1, ignored: 0, rows: 1 }, { settings })).packages[0]?.name);
+    assert.equal(names.size, ways.length - 1, 'to keep line breaks is the default');
   });
 
   it('writes no package when rows came or went between its name and its first row', async () => {

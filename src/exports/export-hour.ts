@@ -96,7 +96,7 @@ async function exportDataType(
     dataType,
     hour,
     revision,
-    source,
+    source: JSON.stringify([source, maxPackageBytes, extendedColumns, lineBreaks === 'blank']),
     maxPackageBytes,
     extendedColumns,
   });

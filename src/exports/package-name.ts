@@ -3,7 +3,8 @@
  *
  * The codec is part of what the uuid is made of: where another codec would write other bytes, it writes them under another name,
  * and a published package is never overwritten by a late writer on another machine. So is what the rows were read from: an export that
- * began before an erasure, and was held up, may not put its rows into the place of those that were published since.
+ * began before an erasure, and was held up, may not put its rows into the place of those that were published since. And so is how
+ * they were cut and written, since a command may have other options than the server beside it.
  */
 import { createHash } from 'node:crypto';
 import type { DataType } from '../events/data-types.ts';
@@ -21,7 +22,7 @@ export type PackageSet = {
   readonly revision: number;
   /** Name of the gzip codec. */
   readonly codecName: string;
-  /** From what the rows were read (`HourReader.sourceOf`); absent: from the packages of the same revision. */
+  /** From what the rows were read (`HourReader.sourceOf`), and how they are cut and written; absent: as the same revision says. */
   readonly source?: string | undefined;
 };
 

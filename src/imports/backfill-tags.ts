@@ -3,8 +3,8 @@
  *
  * Steps: each hour that is kept is prepared, and a worker writes the tags that it lacks into runs, unseen → they are committed, as
  * an import is, from which moment all hours count together → the hours are exported again. A crash before the commit leaves
- * files that count for nothing; after it, the server that starts next exports the hours (recover-imports.ts). What is there already
- * is left out, so a second time finds nothing, commits nothing and publishes nothing.
+ * files that count for nothing; after it, a server exports the hours, the one that runs or the next (recover-imports.ts). What is
+ * there already is left out, so a second time finds nothing, commits nothing and publishes nothing.
  *
  * An hour whose rows cannot be read is left as it is, published or not, and told; the others are done.
  *

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { NEW_YEAR, NEW_YEAR_MS, openWithProject, publishHour } from '../catalog/catalog.test-helper.ts';
 import { openDataCatalog } from '../catalog/data-catalog.ts';
+import { AppError } from '../errors/app-error.ts';
 import { addHours, hourEndMs, HOUR_MS, hourOf } from '../events/hour.ts';
 import type { TaskRunner } from '../exports/task-runner.ts';
 import { HourLog } from '../store/hour-log/hour-log.ts';
@@ -12,7 +14,7 @@ import { eventBatch, HOUR_START_MS } from '../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import { TEST_PROJECT } from '../../test/helpers/test-server.ts';
-import { importEvents, type ImportOptions } from './import-events.ts';
+import { exportHours, importEvents, type ImportOptions } from './import-events.ts';
 
 const HOUR = hourOf(HOUR_START_MS);
 const RETENTION_DAYS = 1;
@@ -75,4 +77,41 @@ describe('importEvents refuses, and leaves nothing of', () => {
       assert.deepEqual(options.store.sealedUntil, addHours(HOUR, 1));
     });
   }
+});
+
+describe('exportHours', () => {
+  /** Exports an hour by these tries, one after the other; whoever exports says when it is FINISHED. */
+  async function exportBy(
+    t: TestContext,
+    tries: ((publish: () => Promise<unknown>) => Promise<unknown>)[],
+    onFinished: () => void = () => undefined,
+  ): Promise<void> {
+    const { catalog, ai } = await openWithProject(t);
+    const publish = (): Promise<unknown> => publishHour(catalog, ai, NEW_YEAR, []);
+    const runner = { runDue: () => tries.shift()!(publish) } as unknown as TaskRunner;
+    const onProgress: Parameters<typeof exportHours>[0]['onProgress'] = ({ finished }) => {
+      if (finished === 1) onFinished();
+    };
+    const project = { ...TEST_PROJECT, ai };
+    await exportHours({ project, catalog, runner, clock: new FakeClock(NEW_YEAR_MS), onProgress }, [NEW_YEAR]);
+  }
+  const refusal = (): Error => new AppError('store_unavailable', 'The catalog cannot be used now.');
+
+  it('goes on when its first try is refused the catalog', async (t) => {
+    const tries = [
+      () => Promise.reject(refusal()),
+      () => Promise.resolve(0),
+      (publish: () => Promise<unknown>) => publish(),
+    ];
+    await exportBy(t, tries);
+    assert.deepEqual(tries, []);
+  });
+
+  it('returns when the hours are FINISHED, also if its first try is refused the catalog after that', async (t) => {
+    const first = Promise.withResolvers<number>();
+    const exported = exportBy(t, [() => first.promise, (publish) => publish()], () => {
+      setImmediate(() => first.reject(refusal()));
+    });
+    await assert.doesNotReject(exported);
+  });
 });

@@ -2,17 +2,18 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { pino } from 'pino';
 import { eventBatch } from '../../test/helpers/event-rows.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import { NEW_YEAR, NEW_YEAR_MS, openWithProject, publishHour } from '../catalog/catalog.test-helper.ts';
-import type { Catalog } from '../catalog/catalog.ts';
+import type { Catalog, ClaimedTask } from '../catalog/catalog.ts';
 import { FakeClock } from '../../test/helpers/fake-clock.ts';
 import { HourLog } from '../store/hour-log/hour-log.ts';
 import { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
 import { ImportWriter } from '../store/hour-log/import-writer.ts';
 import { importFolder } from '../store/hour-log/layout.ts';
 import { storeJobsInPlace } from '../store/hour-log/store-jobs.ts';
-import { recoverImports } from './recover-imports.ts';
+import { ImportRecovery } from './recover-imports.ts';
 
 /** An hour that was published without rows, and an import into it that was committed after that. */
 async function importAfterPublishing(t: TestContext): Promise<{ catalog: Catalog; ai: string; root: string }> {
@@ -29,10 +30,14 @@ async function importAfterPublishing(t: TestContext): Promise<{ catalog: Catalog
   return { catalog, ai, root };
 }
 
-describe('recoverImports', () => {
+function openRecovery(catalog: Catalog, reader: HourLogReader, clock = new FakeClock(NEW_YEAR_MS)): ImportRecovery {
+  return new ImportRecovery({ catalog, reader, clock, logger: pino({ level: 'silent' }) });
+}
+
+describe('ImportRecovery', () => {
   it('has an hour exported again whose import was committed and not exported', async (t) => {
     const { catalog, ai, root } = await importAfterPublishing(t);
-    await recoverImports(catalog, new HourLogReader(root), NEW_YEAR_MS);
+    await openRecovery(catalog, new HourLogReader(root)).recoverAll();
     assert.ok(await catalog.tasks.claim({ nowMs: NEW_YEAR_MS, leaseMs: 1_000, ai, hours: [NEW_YEAR] }));
   });
 
@@ -41,7 +46,7 @@ describe('recoverImports', () => {
     const reader = new HourLogReader(root);
     const [{ id, commit } = { id: '', commit: undefined }] = reader.committedImports();
     for (const run of commit!.hours[0]!.runs) await rm(join(importFolder(root, id), run));
-    await recoverImports(catalog, reader, NEW_YEAR_MS);
+    await openRecovery(catalog, reader).recoverAll();
     assert.equal(await catalog.tasks.claim({ nowMs: NEW_YEAR_MS, leaseMs: 1_000, ai, hours: [NEW_YEAR] }), undefined);
   });
 
@@ -60,13 +65,46 @@ describe('recoverImports', () => {
     await writer.commit();
     const reader = new HourLogReader(root);
     const claim = { nowMs: NEW_YEAR_MS, leaseMs: 1_000, ai, hours: [NEW_YEAR] };
-    await recoverImports(catalog, reader, NEW_YEAR_MS);
+    await openRecovery(catalog, reader).recoverAll();
     const task = await catalog.tasks.claim(claim);
     assert.ok(task);
     const rows = { action_tag: { made: 1, exported: 1, duplicates: 0 } };
     const facts = { schemaVersion: 1, codec: 'zlib', ledger: { events: {}, rows, imported: 0 } } as const;
     await catalog.manifests.publish(task, { revision: 2, facts, packages: [], nowMs: NEW_YEAR_MS });
-    await recoverImports(catalog, reader, NEW_YEAR_MS);
+    await openRecovery(catalog, reader).recoverAll();
     assert.equal(await catalog.tasks.claim(claim), undefined);
+  });
+
+  it('has an hour exported again beside a running server, whose import counted and died, once it had time to do so itself', async (t) => {
+    const { catalog, ai, root } = await importAfterPublishing(t);
+    const clock = new FakeClock(NEW_YEAR_MS);
+    const recovery = openRecovery(catalog, new HourLogReader(root), clock);
+    const claim = (): Promise<ClaimedTask | undefined> =>
+      catalog.tasks.claim({ nowMs: clock.nowMs(), leaseMs: 1_000, ai, hours: [NEW_YEAR] });
+    await recovery.look();
+    clock.set(NEW_YEAR_MS + 29_999);
+    await recovery.look();
+    assert.equal(await claim(), undefined);
+    clock.set(NEW_YEAR_MS + 30_000);
+    await recovery.look();
+    assert.ok(await claim());
+  });
+
+  it('leaves a task alone that an import has made itself, until it has ended', async (t) => {
+    const { catalog, ai, root } = await importAfterPublishing(t);
+    const clock = new FakeClock(NEW_YEAR_MS);
+    const recovery = openRecovery(catalog, new HourLogReader(root), clock);
+    await recovery.look();
+    await catalog.tasks.restart(ai, [NEW_YEAR], NEW_YEAR_MS);
+    const task = await catalog.tasks.claim({ nowMs: NEW_YEAR_MS, leaseMs: 60_000, ai, hours: [NEW_YEAR] });
+    clock.set(NEW_YEAR_MS + 30_000);
+    await recovery.look();
+    assert.ok(await catalog.tasks.extend(task!, NEW_YEAR_MS + 60_000), 'who exports the hour goes on');
+    const ledger = { events: {}, rows: {}, imported: 1 };
+    const facts = { schemaVersion: 2, codec: 'zlib', ledger } as const;
+    await catalog.manifests.publish(task!, { revision: 2, facts, packages: [], nowMs: NEW_YEAR_MS });
+    await recovery.look();
+    const after = await catalog.tasks.claim({ nowMs: NEW_YEAR_MS, leaseMs: 1_000, ai, hours: [NEW_YEAR] });
+    assert.equal(after, undefined);
   });
 });

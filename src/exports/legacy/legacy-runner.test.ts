@@ -19,6 +19,7 @@ import { addHours, type Hour } from '../../events/hour.ts';
 import type { LegacyTable } from '../../events/legacy-tables.ts';
 import { LocalPackageStore } from '../../packages/local-package-store.ts';
 import type { LegacyHourJob, LegacyJobs } from '../export-jobs.ts';
+import type { PackageStore } from '../../packages/package-store.ts';
 import { packageKey } from '../package-name.ts';
 import { LegacyRunner } from './legacy-runner.ts';
 import { removeLegacyHour } from './remove-legacy-hour.ts';
@@ -38,13 +39,16 @@ async function openRunner(t: TestContext, make: LegacyJobs['makeLegacyHour'], ma
   const options = { catalog, packages, logger, maxAttempts, packageBytes: 1, clock: { nowMs: () => nowMs } };
   const job = { packagesRoot: folder, gzip: 'zlib' } as const;
   const runner = new LegacyRunner({ ...options, job, jobs: { makeLegacyHour: make } });
+  /** A runner of another server, with packages of its own. */
+  const openOther = (others: PackageStore): LegacyRunner =>
+    new LegacyRunner({ ...options, packages: others, job, jobs: { makeLegacyHour: make } });
   const task = async (): Promise<LegacyTask | undefined> =>
     (await catalog.legacy.listTasks(ai, hoursFrom(NEW_YEAR, 1)))[0];
   const files = async (): Promise<readonly string[]> =>
     (await readdir(folder, { recursive: true, withFileTypes: true }))
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
-  return { runner, catalog, ai, packages, task, files, logged, later: (ms: number) => void (nowMs += ms) };
+  return { runner, openOther, catalog, ai, packages, task, files, logged, later: (ms: number) => void (nowMs += ms) };
 }
 
 async function put(store: LocalPackageStore, key: string): Promise<void> {
@@ -154,6 +158,26 @@ describe('LegacyRunner', () => {
     assert.deepEqual(made, [NEW_YEAR, addHours(NEW_YEAR, 1)]);
   });
 
+  it('has packages made again that another server made while this one was held up before it cleaned up', async (t) => {
+    const opened = await openRunner(t, (job) => makeOne(opened.packages, job));
+    const { runner, openOther, ai, packages, task, files, later } = opened;
+    const heldUp = openOther({
+      create: (key) => packages.create(key),
+      open: (key) => packages.open(key),
+      delete: (key) => packages.delete(key),
+      deleteBefore: (...before) => packages.deleteBefore(...before),
+      deleteUnder: async (...folder) => {
+        later(20_000);
+        await runner.work();
+        await packages.deleteUnder(...folder);
+      },
+    });
+    await heldUp.work();
+    assert.deepEqual([(await task())?.status, await files()], ['pending', []]);
+    await runner.work();
+    assert.deepEqual([(await task())?.status, await files()], ['finished', [keyOf(ai, NEW_YEAR, 1)]]);
+  });
+
   it('gives its task back when it is stopped, and forgets one whose hour is past retention', async (t) => {
     const begun = Promise.withResolvers<undefined>();
     const { runner, catalog, task } = await openRunner(t, (_job, signal) => {
@@ -173,11 +197,12 @@ describe('LegacyRunner', () => {
 });
 
 describe('removeLegacyHour', () => {
-  it('removes the packages of all revisions and unfinished files, and nothing else', async (t) => {
+  it('removes the packages of all older revisions and their unfinished files, and nothing else', async (t) => {
     const opened = await openRunner(t, (job) => makeOne(opened.packages, job));
     const { runner, catalog, ai, packages, task, files } = opened;
     await runner.work();
-    const unfinished = await packages.create(keyOf(ai, NEW_YEAR, 2, 'unfinished'));
+    const unfinished = await packages.create(keyOf(ai, NEW_YEAR, 1, 'unfinished'));
+    await publishHour(catalog, ai, NEW_YEAR, [samplePackage('visit', 0, 'new')]);
     await put(packages, `${ai}/202601010000/r1/visit/of-2.0`);
     await put(packages, keyOf(ai, addHours(NEW_YEAR, 1), 1));
     for (let times = 0; times < 2; times += 1)
@@ -188,10 +213,35 @@ describe('removeLegacyHour', () => {
     await unfinished.abort();
   });
 
+  it('leaves the packages that are made of the newest revision while it is held up', async (t) => {
+    const opened = await openRunner(t, (job) => makeOne(opened.packages, job));
+    const { runner, catalog, ai, packages, files } = opened;
+    await runner.work();
+    await publishHour(catalog, ai, NEW_YEAR, [samplePackage('visit', 0, 'new')]);
+    const heldUp = {
+      ...opened,
+      catalog: {
+        manifests: catalog.manifests,
+        legacy: Object.assign(Object.create(catalog.legacy) as typeof catalog.legacy, {
+          removeHour: async (...hour: Parameters<typeof catalog.legacy.removeHour>) => {
+            await catalog.legacy.removeHour(...hour);
+            await runner.work();
+          },
+        }),
+      },
+    };
+    await removeLegacyHour({ ...heldUp, packages, hour: NEW_YEAR, nowMs: NEW_YEAR_MS });
+    assert.deepEqual(await files(), [keyOf(ai, NEW_YEAR, 2)]);
+    assert.equal((await catalog.legacy.listKept(ai, NEW_YEAR)).length, 1);
+  });
+
   it('takes the lease from a making that runs, so that nothing of it is published', async (t) => {
     const opened = await openRunner(t, async (job) => {
       const made = await makeOne(opened.packages, job);
-      if (calls === 0) await removeLegacyHour({ ...opened, hour: NEW_YEAR, nowMs: NEW_YEAR_MS });
+      if (calls === 0) {
+        await publishHour(opened.catalog, ai, NEW_YEAR, [samplePackage('visit', 0, 'new')]);
+        await removeLegacyHour({ ...opened, hour: NEW_YEAR, nowMs: NEW_YEAR_MS });
+      }
       calls += 1;
       return made;
     });

@@ -90,6 +90,7 @@ export class LegacyRunner {
 
   async #make(task: ClaimedLegacyTask, signal: AbortSignal): Promise<void> {
     const { catalog, packages, jobs, job, logger, packageBytes } = this.#options;
+    const { clock, leaseMs = LEASE_MS } = this.#options;
     const { ai, hour } = task;
     const manifest = await catalog.manifests.newest(ai, hour);
     if (!manifest) return catalog.legacy.forget(task); // past retention
@@ -98,6 +99,10 @@ export class LegacyRunner {
     const sources = manifest.packages.filter(({ dataType }) => LEGACY_DATA_TYPES.has(dataType));
     const kept = await catalog.legacy.listKept(ai, hour);
     await packages.deleteUnder(legacyFolder(ai, hour), new Set(kept.map((entry) => revisionFolder(entry.revision))));
+    if (!(await catalog.legacy.extend(task, clock.nowMs() + leaseMs))) {
+      await catalog.legacy.restart(ai, hour, clock.nowMs()); // what was deleted late may be what another has made meanwhile
+      throw new LeaseLostError('the lease of a task of the 1.0 API was lost');
+    }
     let isPublished = false;
     try {
       const made = await jobs.makeLegacyHour({ ...job, ai, hour, revision, sources, settings }, signal);

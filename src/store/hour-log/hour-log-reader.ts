@@ -154,6 +154,11 @@ export class HourLogReader implements HourReader {
     });
   }
 
+  /** Lists the ids of imports that have a commit, without reading it. */
+  committedImportIds(): readonly string[] {
+    return this.#importIds().filter((id) => existsSync(importCommitPath(this.#root, id)));
+  }
+
   /** Lists the imports whose commit cannot be read, with the runs in their folders, whose names say for which hours they were. */
   damagedImports(): readonly { readonly id: string; readonly runs: readonly string[]; readonly fault: AppError }[] {
     return this.#importIds().flatMap((id) => {
