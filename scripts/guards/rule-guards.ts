@@ -29,7 +29,7 @@ export const RULE_GUARDS: readonly Guard[] = [
     replacement: '',
     test: {
       file: 'src/rules/byte-tree.test.ts',
-      name: 'finds a whole text, and no other, from the side of the suffix',
+      name: 'finds a whole text, and no other, from the side of the',
     },
   },
   {
