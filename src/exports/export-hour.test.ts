@@ -111,6 +111,12 @@ describe('exportHour', () => {
     assert.equal(finished, 0);
   });
 
+  it('does not take an hour that changed while it was read for one from which an event is missing', async () => {
+    const sources = ['runs', 'runs', 'other runs'];
+    const changing = exportRows('a', { received: 2, ignored: 0, rows: 1 }, { sourceOf: () => sources.shift()! });
+    await assert.rejects(changing, { code: 'store_unavailable' });
+  });
+
   it('refuses an hour from which an event is missing', async () => {
     await assert.rejects(exportRows('a', { received: 2, ignored: 0, rows: 1 }), {
       code: 'ledger_unbalanced',

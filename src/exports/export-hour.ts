@@ -60,7 +60,11 @@ export async function exportHour(options: ExportHourOptions): Promise<ExportedHo
     counted.set(dataType, exported.count);
   }
   const ledger = buildLedger(receipts, counted, countRejected(reader, hour, ai), erased);
-  checkLedger(ledger);
+  try {
+    checkLedger(ledger);
+  } catch (error) {
+    throw reader.sourceOf(hour) === source ? error : changedMeanwhile(); // rows of one source, receipts of another
+  }
   return { packages, ledger, codec: options.codec.name };
 }
 
@@ -77,8 +81,7 @@ async function exportDataType(
   let isOpened = false;
   function* counted(): Generator<RowBatch> {
     for (const batch of reader.readSorted(hour, ai, dataType, extendedColumns ? extendedColumnsOf(dataType) : [])) {
-      if (!isOpened && reader.sourceOf(hour) !== source)
-        throw new AppError('store_unavailable', 'The hour was changed while it was exported.');
+      if (!isOpened && reader.sourceOf(hour) !== source) throw changedMeanwhile();
       isOpened = true;
       for (const flags of batch.flags) {
         if (flags & ROW_FLAGS.published) continue;
@@ -112,4 +115,9 @@ async function exportDataType(
     await writer.abort();
     throw error;
   }
+}
+
+/** What passes by itself: the next try exports the hour as it is then. */
+function changedMeanwhile(): AppError {
+  return new AppError('store_unavailable', 'The hour was changed while it was exported.');
 }
