@@ -29,6 +29,8 @@ const TIDEGATE = join(import.meta.dirname, '..', '..', 'bin', 'tidegate');
 const TIMES = 5;
 const MANY_EVENTS = 100;
 const BATCH_LINES = 1_000;
+/** The hour that imports fill: a past one that is surely kept, and one for the whole run, which may go on past an hour's end. */
+const IMPORT_HOUR_MS = hourStartMs(hourOf(systemClock.nowMs() - 24 * HOUR_MS));
 /** What the hour before gets; other rows than the measured ones. */
 const WARM_UP_ROWS = 400_000;
 const WARM_UP_SEED = 1_000;
@@ -90,7 +92,7 @@ export async function liveHour(
 export async function importRows(stage: Stage, input: string, rows: number): Promise<Figures> {
   const own = new Stage();
   const end = stage.add(() => own.close());
-  const project = benchProject(0, importHourMs());
+  const project = benchProject(0, IMPORT_HOUR_MS);
   const data = await newData(own, [project]);
   const figures = await runProgram(TIDEGATE, ['import', '--data', data, '--ai', project.ai, input], { stage: own });
   await end();
@@ -101,14 +103,9 @@ export async function importRows(stage: Stage, input: string, rows: number): Pro
   };
 }
 
-/** The hour that imports fill: a past one that is surely kept. */
-function importHourMs(): number {
-  return hourStartMs(hourOf(systemClock.nowMs() - 24 * HOUR_MS));
-}
-
 /** Writes as many clicks as `tidegate import` reads them. */
 export async function writeImport(path: string, rows: number): Promise<void> {
-  const startMs = importHourMs();
+  const startMs = IMPORT_HOUR_MS;
   const lines = function* (): Generator<string> {
     for (const body of actionBodies({ rows, eventsPerBody: BATCH_LINES, startMs, seed: 1 })) {
       const events = JSON.parse(body.toString()) as readonly object[];
