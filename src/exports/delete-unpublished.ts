@@ -8,6 +8,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { DATA_TYPES } from '../events/data-types.ts';
 import { formatUtcHour, type Hour } from '../events/hour.ts';
 import type { PackageStore } from '../packages/package-store.ts';
+import { revisionFolder } from './package-name.ts';
 
 export type HourRevision = { readonly ai: string; readonly hour: Hour; readonly revision: number };
 
@@ -20,6 +21,6 @@ export async function deleteUnpublished(
   const published = await catalog.manifests.read(ai, hour, revision);
   for (const dataType of DATA_TYPES) {
     const named = (published?.packages ?? []).filter((entry) => entry.dataType === dataType).map(({ name }) => name);
-    await packages.deleteUnder(`${ai}/${formatUtcHour(hour)}/r${revision}/${dataType}`, new Set(named));
+    await packages.deleteUnder(`${ai}/${formatUtcHour(hour)}/${revisionFolder(revision)}/${dataType}`, new Set(named));
   }
 }

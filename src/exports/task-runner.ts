@@ -133,7 +133,7 @@ export class TaskRunner {
     const task = await catalog.tasks.claim({ nowMs: clock.nowMs(), leaseMs, ...scope });
     if (!task) return false;
     const heartbeat = setInterval(() => {
-      catalog.tasks.extend(task, clock.nowMs() + leaseMs).catch((error: unknown) => {
+      this.#keep(task).catch((error: unknown) => {
         this.#options.logger.warn(
           { err: error, ai: task.ai, hour: task.hour },
           'The lease of an export task could not be extended.',
@@ -151,13 +151,19 @@ export class TaskRunner {
     return true;
   }
 
+  /** Begins the lease anew; false when another has the task. */
+  #keep(task: ClaimedTask): Promise<boolean> {
+    const { catalog, clock, leaseMs = EXPORT_LEASE_MS } = this.#options;
+    return catalog.tasks.extend(task, clock.nowMs() + leaseMs);
+  }
+
   async #export(task: ClaimedTask, abandoning: AbortSignal | undefined): Promise<Manifest | undefined> {
-    const { catalog, store, jobs, clock, job, logger, packageBytes, leaseMs = EXPORT_LEASE_MS } = this.#options;
+    const { catalog, store, jobs, clock, job, logger, packageBytes } = this.#options;
     const { ai, hour } = task;
     abandoning?.throwIfAborted(); // while it waited at the gate
     const settings = catalog.settings.of(ai).packageSettings(hour, { packageBytes });
     await untilAborted(store.prepare(hour), abandoning);
-    const keepTask = (): Promise<boolean> => catalog.tasks.extend(task, clock.nowMs() + leaseMs);
+    const keepTask = (): Promise<boolean> => this.#keep(task);
     if (this.#options.beforeExport) await untilAborted(this.#options.beforeExport(ai, hour, keepTask), abandoning);
     const revision = await catalog.manifests.nextRevision(ai, hour);
     let manifest: Manifest | undefined;
@@ -198,9 +204,9 @@ export class TaskRunner {
   }
 
   async #giveBack(task: ClaimedTask, error: unknown): Promise<void> {
-    const { catalog, clock, maxAttempts, logger, leaseMs = EXPORT_LEASE_MS } = this.#options;
+    const { catalog, clock, maxAttempts, logger } = this.#options;
     const { ai, hour, attempts } = task;
-    if (!(await catalog.tasks.extend(task, clock.nowMs() + leaseMs).catch(() => true))) {
+    if (!(await this.#keep(task).catch(() => true))) {
       logger.warn({ err: error, ai, hour }, 'An export was left off, because another process has its task now.');
       return;
     }

@@ -89,8 +89,7 @@ export class LegacyRunner {
   }
 
   async #make(task: ClaimedLegacyTask, signal: AbortSignal): Promise<void> {
-    const { catalog, packages, jobs, job, logger, packageBytes } = this.#options;
-    const { clock, leaseMs = LEASE_MS } = this.#options;
+    const { catalog, packages, jobs, job, logger, packageBytes, clock, leaseMs = LEASE_MS } = this.#options;
     const { ai, hour } = task;
     const manifest = await catalog.manifests.newest(ai, hour);
     if (!manifest) return catalog.legacy.forget(task); // past retention

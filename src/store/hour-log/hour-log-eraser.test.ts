@@ -85,6 +85,17 @@ function linesOf({ reader }: Log, kind: Parameters<HourLogReader['readSorted']>[
   return [...reader.readSorted(HOUR, ai, kind)].flatMap(({ lines }) => lines.toString().split('\n').slice(0, -1));
 }
 
+/** Ends an hour in which each visitor sent one event. */
+async function fillHour(log: Awaited<ReturnType<typeof openLog>>, visitors: readonly string[]): Promise<void> {
+  await log.store.append(
+    eventBatch(
+      AI,
+      visitors.map((id) => ({ id, visitor: id })),
+    ),
+  );
+  await endHour(log);
+}
+
 describe('HourLogEraser', () => {
   it('takes the rows of one visitor, and no others: not those of an id that begins with his, nor of another project', async (t) => {
     const log = await openLog(t);
@@ -284,13 +295,7 @@ describe('HourLogEraser', () => {
 
   it('looks anew through runs that another process replaces while they are looked through', async (t) => {
     const log = await openLog(t);
-    await log.store.append(
-      eventBatch(
-        AI,
-        ['a', 'b', 'c'].map((id) => ({ id, visitor: id })),
-      ),
-    );
-    await endHour(log);
+    await fillHour(log, ['a', 'b', 'c']);
     let looks = 0;
     const eraser = new HourLogEraser({
       root: log.root,
@@ -337,13 +342,7 @@ describe('HourLogEraser', () => {
 
   it('may erase again and again, and counts on', async (t) => {
     const log = await openLog(t);
-    await log.store.append(
-      eventBatch(
-        AI,
-        ['a', 'b', 'c'].map((id) => ({ id, visitor: id })),
-      ),
-    );
-    await endHour(log);
+    await fillHour(log, ['a', 'b', 'c']);
     await erase(log, ['a']);
     await erase(log, ['b']);
     assert.deepEqual(await erase(log, ['a', 'b']), {});
