@@ -112,6 +112,10 @@ export default tseslint.config(
           selector: "CallExpression[callee.object.name='process'][callee.property.name='exit']",
           message: 'Only src/cli.ts ends the process.',
         },
+        {
+          selector: "CallExpression[callee.object.name=/^(t|context)$/][callee.property.name='after']",
+          message: 'Use atEnd of test/helpers: the newest is closed first, and the rest even when one fails.',
+        },
       ],
     },
   },
@@ -119,7 +123,9 @@ export default tseslint.config(
     files: [
       'src/cli.ts',
       'src/collector-process-entry.ts',
+      'test/helpers/at-end.ts',
       'test/helpers/collector-process-entry.ts',
+      'test/helpers/end-watch.ts',
       'scripts/**/*.ts',
       'bench/**/*.ts',
     ],

@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 type Step = { readonly name: string; readonly args: readonly string[] };
 
@@ -15,6 +16,8 @@ const root = join(import.meta.dirname, '..');
 const EVERY_TEST = ['src/**/*.test.ts', 'test/**/*.test.ts'];
 /** A test that hangs fails after this; the slowest takes a minute or two on two shared cores. */
 const TEST_TIMEOUT_MS = 600_000;
+/** A run that hangs all the same is ended after this, and node:test names what was running; a whole run takes a quarter of it. */
+const RUN_TIMEOUT_MS = 45 * 60_000;
 
 const BUILD: Step = { name: 'build', args: ['scripts/build.ts', '--if-needed'] };
 const CHECKS: readonly Step[] = [
@@ -35,6 +38,7 @@ function testStep(args: readonly string[]): Step {
     name: 'tests',
     args: [
       '--test',
+      `--import=${pathToFileURL(join(root, 'test/helpers/end-watch.ts')).href}`,
       '--test-reporter=spec',
       `--test-concurrency=${availableParallelism()}`,
       `--test-timeout=${TEST_TIMEOUT_MS}`,
@@ -50,8 +54,13 @@ async function run({ name, args }: Step, environment: NodeJS.ProcessEnv): Promis
   const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit', env: environment });
   const stop = (): void => void child.kill('SIGTERM');
   process.once('SIGTERM', stop); // Ctrl-C reaches all of us by itself
+  const late = setTimeout(() => {
+    console.error(`✖ ${name} has not ended after ${RUN_TIMEOUT_MS / 60_000} minutes and is stopped.`);
+    stop();
+  }, RUN_TIMEOUT_MS);
   const [status, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   process.off('SIGTERM', stop);
+  clearTimeout(late);
   if (signal !== null) process.kill(process.pid, signal);
   const isOk = status === 0;
   // When all is well, node:test's own summary closes the output.

@@ -9,6 +9,7 @@ import { forgetActivations } from '../src/ads/forget-erased.ts';
 import { openExistingCatalog } from '../src/catalog/data-catalog.ts';
 import { addHours, hourOf, HOUR_MS } from '../src/events/hour.ts';
 import { eventDigest, eventRowId } from '../src/events/ids.ts';
+import { atEnd } from './helpers/at-end.ts';
 import { HOUR_START_MS } from './helpers/event-rows.ts';
 import { assertRow, exportRows, onlyRow, type TableRow } from './helpers/export-rows.ts';
 import { FakeClock } from './helpers/fake-clock.ts';
@@ -273,7 +274,7 @@ describe('a device', () => {
     await sendActivations(server, [activate({ u: 'u-1', ...ids, ua: 'x' })]);
     await sendActivations(server, [activate({ u: 'u-2', imei: '867530912345670', ua: 'x' })]);
     const index = new ClickIndex({ path: join(server.data, 'ads.sqlite'), syncs: true });
-    t.after(() => index.close());
+    atEnd(t, () => index.close());
     const kept = { visitor: 'u-1', idfa: null, idfv: null, imei: ids.imei, androidId: ids.adrid, oaid: ids.oaid };
     const forgetting = { index, keys: await keysOf(server) };
     await forgetActivations(forgetting, AI, { activations: [kept], untilMs: server.clock.nowMs() });
@@ -297,7 +298,7 @@ async function keysOf({ data, clock }: TestServer): Promise<DeviceKeys> {
 async function claimAsACrashLeavesIt(t: TestContext, server: TestServer, event: Event): Promise<void> {
   const keys = await keysOf(server);
   const file = ClickIndexFile.open({ path: join(server.data, 'ads.sqlite'), syncs: true });
-  t.after(() => {
+  atEnd(t, () => {
     file.close();
   });
   const rowId = eventRowId(eventDigest(AI, 'ads_track_activation', event), 0, 0);

@@ -9,6 +9,7 @@ import { test, type TestContext } from 'node:test';
 import { downloadPackage, ExportClient, getToken } from '../src/client/export-client.ts';
 import { addHours, formatBeijingHour, hourEndMs, hourOf, type Hour } from '../src/events/hour.ts';
 import { hourFolder } from '../src/store/hour-log/layout.ts';
+import { atEnd } from './helpers/at-end.ts';
 import { HOUR_START_MS } from './helpers/event-rows.ts';
 import { assertExportedOnce, EventStream, exportedNames } from './helpers/event-stream.ts';
 import { flipByte } from './helpers/run-files.ts';
@@ -66,7 +67,7 @@ function exists(...path: readonly string[]): () => boolean {
 function startCommand(t: TestContext, ...args: readonly string[]) {
   const child = spawn(join(import.meta.dirname, '../bin/tidegate'), args, { stdio: 'ignore' });
   const ended = once(child, 'exit');
-  t.after(() => (child.kill('SIGKILL'), ended));
+  atEnd(t, () => (child.kill('SIGKILL'), ended));
   return { child, ended };
 }
 

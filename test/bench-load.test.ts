@@ -13,13 +13,14 @@ import { Stage } from '../bench/measure/stage.ts';
 import { rangesOf } from '../bench/parts/download.ts';
 import { halfRateWaitMs } from '../bench/parts/ingest.ts';
 import { copyData } from '../bench/peers/tidegate.ts';
+import { atEnd } from './helpers/at-end.ts';
 import { temporaryFolder } from './helpers/temporary-folder.ts';
 
 const SKIPPED = process.platform === 'linux' ? false : 'reads /proc';
 
 function openStage(t: TestContext): Stage {
   const stage = new Stage();
-  t.after(() => stage.close());
+  atEnd(t, () => stage.close());
   return stage;
 }
 

@@ -11,6 +11,7 @@ import type { ReceiptDocument } from '../src/http/erasure-routes.ts';
 import { lockImports } from '../src/store/hour-log/import-lock.ts';
 import { ImportWriter } from '../src/store/hour-log/import-writer.ts';
 import { storeJobsInPlace } from '../src/store/hour-log/store-jobs.ts';
+import { atEnd } from './helpers/at-end.ts';
 import { eraseVisitors, filesWith, pollReceipt, untilErased } from './helpers/erase-visitors.ts';
 import { eventBatch } from './helpers/event-rows.ts';
 import { exportRows, readRejected } from './helpers/export-rows.ts';
@@ -75,7 +76,7 @@ describe('erasure', () => {
     assert.equal((await fetch(link!)).status, 410);
 
     const catalog = await openDataCatalog(server.data, server.clock);
-    t.after(() => catalog.close());
+    atEnd(t, () => catalog.close());
     const { ai } = server.project;
     const manifest = await catalog.manifests.newest(ai, hour);
     assert.equal(manifest?.revision, 2);
@@ -144,7 +145,7 @@ describe('erasure', () => {
     server.clock.set(server.clock.nowMs() + 1);
     const { receiptId } = await eraseVisitors(server, [VICTIM]); // not done before the open hour is
     const catalog = await openDataCatalog(server.data, server.clock);
-    t.after(() => catalog.close());
+    atEnd(t, () => catalog.close());
     const untilPublished = (revision: number): Promise<unknown> =>
       waitUntil(`revision ${revision}`, async () => (await catalog.manifests.newest(ai, hour))?.revision === revision);
     await untilPublished(2);

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { json } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { hourEndMs, hourOf } from '../src/events/hour.ts';
+import { atEnd } from './helpers/at-end.ts';
 import { isReady, post } from './helpers/ask-server.ts';
 import { HOUR_START_MS } from './helpers/event-rows.ts';
 import { assertExportedOnce, exportedNames } from './helpers/event-stream.ts';
@@ -137,7 +138,7 @@ function openConnection(
   { baseUrl }: ServerProcess,
 ): { post(name: string): Promise<Answer>; get(path: string): Promise<Answer> } {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  context.after(() => agent.destroy());
+  atEnd(context, () => agent.destroy());
   const ask = (method: string, path: string, body: string): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const outgoing = request(`${baseUrl}${path}`, { method, agent }, (response) => {

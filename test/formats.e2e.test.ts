@@ -15,6 +15,7 @@ import { FORMAT_VERSION, HourLog } from '../src/store/hour-log/hour-log.ts';
 import { hourFolder, listFolder } from '../src/store/hour-log/layout.ts';
 import { HourLogReader } from '../src/store/hour-log/hour-log-reader.ts';
 import { storeJobsInPlace } from '../src/store/hour-log/store-jobs.ts';
+import { atEnd } from './helpers/at-end.ts';
 import { eventBatch, HOUR_START_MS } from './helpers/event-rows.ts';
 import { assertExportedOnce, exportedNames, postNames } from './helpers/event-stream.ts';
 import { FakeClock } from './helpers/fake-clock.ts';
@@ -86,7 +87,7 @@ describe('a data directory of a newer format', { timeout: 60_000 }, () => {
       const clock = new FakeClock(HOUR_START_MS);
       const hour = hourOf(HOUR_START_MS);
       const log = await HourLog.open({ root, clock, jobs: storeJobsInPlace });
-      t.after(() => log.close());
+      atEnd(t, () => log.close());
       await log.append(eventBatch('ai', [{ id: 'a' }]));
       if (kind === 'run') {
         await log.seal(addHours(hour, 1));

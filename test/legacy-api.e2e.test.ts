@@ -10,6 +10,7 @@ import { openDataCatalog } from '../src/catalog/data-catalog.ts';
 import { addHours, formatBeijingHour, hourEndMs, hourOf, HOUR_MS } from '../src/events/hour.ts';
 import { removeLegacyHour } from '../src/exports/legacy/remove-legacy-hour.ts';
 import { LocalPackageStore } from '../src/packages/local-package-store.ts';
+import { atEnd } from './helpers/at-end.ts';
 import { HOUR_START_MS } from './helpers/event-rows.ts';
 import { exportRows, type TableRow } from './helpers/export-rows.ts';
 import { askLegacy, legacyLinks, legacyToken, readLegacy, type LegacyTables } from './helpers/legacy-client.ts';
@@ -172,7 +173,7 @@ async function readLog({ baseUrl, project, clock }: TestServer): Promise<unknown
 test('packages are made with every hour where the project says so', async (t) => {
   const server = await startTestServer(t);
   const catalog = await openDataCatalog(server.data, server.clock);
-  t.after(() => catalog.close());
+  atEnd(t, () => catalog.close());
   const change = { values: { legacyExport: true }, fromHour: HOUR, nowMs: server.clock.nowMs(), by: 'a test' };
   await catalog.settings.change(AI, change);
   await sendSession(server);
@@ -197,7 +198,7 @@ test('links to packages end at once when their hour is removed, and packages go 
   assert.equal((await keys()).length, 4);
 
   const catalog = await openDataCatalog(server.data, server.clock);
-  t.after(() => catalog.close());
+  atEnd(t, () => catalog.close());
   const packages = await LocalPackageStore.open(join(server.data, 'packages'));
   // The clock of the task is ahead, so that nothing is made again before the test has looked.
   const nowMs = server.clock.nowMs() + 60_000;

@@ -15,6 +15,7 @@ import {
   HOUR_MS,
   type Hour,
 } from '../src/events/hour.ts';
+import { atEnd } from './helpers/at-end.ts';
 import { startTestServer, type TestServer } from './helpers/test-server.ts';
 import { waitUntil } from './helpers/wait-until.ts';
 
@@ -77,7 +78,7 @@ describe('retention', () => {
     assert.equal(await statusOf(), 'NOT_EXISTS');
 
     const catalog = await openDataCatalog(server.data, server.clock);
-    t.after(() => catalog.close());
+    atEnd(t, () => catalog.close());
     const now = hourOf(server.clock.nowMs());
     const change = {
       values: { retentionDays: 30 },

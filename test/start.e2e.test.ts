@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { headerLine } from '../src/events/data-types.ts';
+import { atEnd } from './helpers/at-end.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const STOP_TIMEOUT_MS = 10_000;
@@ -49,7 +50,7 @@ describe('npm start', () => {
 
   it('says in one sentence that the port is taken, and makes nothing', async (t) => {
     const other = createServer().listen(0, '127.0.0.1');
-    t.after(() => other.close());
+    atEnd(t, () => other.close());
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
     const unused = join(folder, 'unused');

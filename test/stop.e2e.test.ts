@@ -8,17 +8,12 @@ import { openExistingCatalog } from '../src/catalog/data-catalog.ts';
 import type { ExportTask } from '../src/catalog/catalog.ts';
 import { addHours, hourEndMs, hourOf, hourStartMs, type Hour } from '../src/events/hour.ts';
 import { systemClock, waitFor } from '../src/lib/clock.ts';
+import { atEnd } from './helpers/at-end.ts';
 import { assertExportedOnce, EventStream, exportedNames } from './helpers/event-stream.ts';
 import { injectFault, NO_TRACE } from './helpers/machine-faults.ts';
-import { startServerProcess } from './helpers/server-process.ts';
+import { isRunning, startServerProcess } from './helpers/server-process.ts';
 import { TEST_PROJECT } from './helpers/test-server.ts';
-import {
-  isRunning,
-  newRecentData,
-  spawnTidegate,
-  startTidegate,
-  type TidegateServer,
-} from './helpers/tidegate-server.ts';
+import { newRecentData, spawnTidegate, startTidegate, type TidegateServer } from './helpers/tidegate-server.ts';
 import { waitUntil } from './helpers/wait-until.ts';
 
 /** What a stop may take when nothing holds it up; it takes a fraction of a second. */
@@ -202,7 +197,7 @@ function warnings(server: Pick<TidegateServer, 'log'>): readonly string[] {
 async function beginRequest(context: TestContext, { baseUrl }: TidegateServer): Promise<void> {
   const { hostname, port } = new URL(baseUrl);
   const socket = connect(Number(port), hostname);
-  context.after(() => socket.destroy());
+  atEnd(context, () => socket.destroy());
   socket.on('error', () => undefined); // it is cut off
   socket.write(
     `POST /v3/${TEST_PROJECT.ai}/web/cstm HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n`,

@@ -3,6 +3,7 @@ import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import { ClickIndexFile, LEASE_MS, snapshotClickIndex, type ActivationClaim } from './click-index-file.ts';
 import { ATTRIBUTION_MS } from '../events/click-owner.ts';
@@ -15,7 +16,7 @@ const rowId = (text: string): Buffer => Buffer.from(text.padEnd(16, '.'));
 async function openIndex(t: TestContext): Promise<{ path: string; index: ClickIndexFile }> {
   const path = join(await temporaryFolder(t), 'ads.sqlite');
   const index = ClickIndexFile.open({ path, syncs: true });
-  t.after(() => {
+  atEnd(t, () => {
     index.close();
   });
   return { path, index };
@@ -207,7 +208,7 @@ describe('the file', () => {
   it('is shared by several processes, each of which sees at once what another has written', async (t) => {
     const { index, path } = await openIndex(t);
     const other = ClickIndexFile.open({ path, syncs: true });
-    t.after(() => {
+    atEnd(t, () => {
       other.close();
     });
     addClick(index, ['imei'], 'link-1');

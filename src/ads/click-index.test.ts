@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import type { IndexedClick } from './click-index-file.ts';
 import { ClickIndex } from './click-index.ts';
@@ -18,7 +19,7 @@ const clickOf = (place: number): IndexedClick => ({
 async function openIndex(t: TestContext): Promise<{ index: ClickIndex; path: string }> {
   const path = join(await temporaryFolder(t), 'ads.sqlite');
   const index = new ClickIndex({ path, syncs: true });
-  t.after(() => index.close());
+  atEnd(t, () => index.close());
   return { index, path };
 }
 
@@ -76,7 +77,7 @@ describe('ClickIndex', () => {
     await added;
     await assert.rejects(index.add(clickOf(3)), { code: 'store_unavailable' });
     const again = new ClickIndex({ path, syncs: true });
-    t.after(() => again.close());
+    atEnd(t, () => again.close());
     assert.deepEqual(await linksOf(again, [1, 2]), ['link-1', 'link-2']);
   });
 });

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import { CLICK_INDEX_FILE } from '../ads/click-index.ts';
 import { ClickIndexFile } from '../ads/click-index-file.ts';
@@ -24,7 +25,7 @@ async function makeData(t: TestContext): Promise<{ folder: string; data: string 
   await (await openDataCatalog(data, systemClock)).close();
   await (await HourLog.open({ root: join(data, 'hour-log'), clock: systemClock, jobs: storeJobsInPlace })).close();
   const index = ClickIndexFile.open({ path: join(data, CLICK_INDEX_FILE), syncs: true });
-  t.after(() => {
+  atEnd(t, () => {
     index.close();
   });
   index.addClicks([{ keys: [KEY], timeMs: NOW_MS, linkId: 'aB3dE6gH', variables: '{"city":"beijing"}' }]);

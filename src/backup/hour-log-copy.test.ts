@@ -3,6 +3,7 @@ import { appendFile, readdir, readFile, rm, stat, truncate, writeFile } from 'no
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { readLines } from '../../test/conformance/hour-store-suite.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { eventBatch, HOUR_START_MS } from '../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../test/helpers/fake-clock.ts';
 import { hourFiles } from '../../test/helpers/run-files.ts';
@@ -29,7 +30,7 @@ async function openSource(t: TestContext, options: { readonly segmentBytes?: num
   const root = join(data, 'hour-log');
   const clock = new FakeClock(HOUR_START_MS);
   const log = await HourLog.open({ root, clock, jobs: storeJobsInPlace, ...options });
-  t.after(() => log.close());
+  atEnd(t, () => log.close());
   return { data, root, log, clock };
 }
 
@@ -68,7 +69,7 @@ function before(name: RegExp, action: () => unknown): Meanwhile {
 /** Opens a copied log as a restored server does when these hours have ended, and gives the ids of the rows in each. */
 async function readBack(t: TestContext, root: string, until: Hour, from = HOUR): Promise<string[][]> {
   const log = await HourLog.open({ root, clock: new FakeClock(hourEndMs(until)), jobs: storeJobsInPlace });
-  t.after(() => log.close());
+  atEnd(t, () => log.close());
   await log.seal(addHours(until, 1));
   const ids: string[][] = [];
   for (let hour = from; hour <= until; hour = addHours(hour, 1)) {

@@ -3,6 +3,7 @@ import { readdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { flipByte } from '../../test/helpers/run-files.ts';
 import {
   NEW_YEAR,
@@ -21,7 +22,7 @@ describe('snapshotCatalog', () => {
     const packages = [samplePackage('visit', 0, 'a'), samplePackage('page', 0, 'b')];
     await publishHour(catalog, ai, NEW_YEAR, packages);
     const writer = new DatabaseSync(path);
-    t.after(() => writer.close());
+    atEnd(t, () => writer.close());
     writer.exec(`BEGIN IMMEDIATE; UPDATE project SET name = 'not committed'`);
     const target = join(dirname(path), 'copy.sqlite');
     const named = snapshotCatalog(path, target);

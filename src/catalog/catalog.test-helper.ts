@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { DataType } from '../events/data-types.ts';
 import { addHours, hourFromInteger, type Hour } from '../events/hour.ts';
 import type { Catalog, ClaimedTask, Manifest, PackageEntry, Project } from './catalog.ts';
 import { openCatalog } from './open-catalog.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
+import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 
 /** 2026-01-01 00:00 UTC, 08:00 in Beijing. */
 export const NEW_YEAR_MS = Date.UTC(2026, 0, 1);
@@ -17,15 +17,14 @@ export const NEW_YEAR = hourFromInteger(NEW_YEAR_MS / 3_600_000);
 
 /** Gives the path of a catalog that does not exist yet, in a folder that goes when the test ends. */
 export async function newCatalogPath(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'tidegate-catalog-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder(t);
   return join(folder, 'data', 'catalog.sqlite');
 }
 
 /** Opens a catalog that is closed when the test ends. */
 export async function openForTest(t: TestContext, path: string): Promise<Catalog> {
   const catalog = await openCatalog({ path, clock: { nowMs: () => NEW_YEAR_MS } });
-  t.after(() => catalog.close());
+  atEnd(t, () => catalog.close());
   return catalog;
 }
 
@@ -120,7 +119,7 @@ export async function startTestProcess(
   const script = join(import.meta.dirname, 'catalog.test-process.ts');
   const child = fork(script, [path, action, JSON.stringify(input)], { execArgv: [] });
   const ended = once(child, 'exit');
-  t.after(async () => {
+  atEnd(t, async () => {
     child.kill('SIGKILL');
     await ended;
   });

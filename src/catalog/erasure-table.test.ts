@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { hourFromInteger } from '../events/hour.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import { TEST_PROJECT } from '../../test/helpers/test-server.ts';
 import type { Catalog } from './catalog.ts';
@@ -16,7 +17,7 @@ const HOUR = hourFromInteger(500_000);
 async function openWithProject(t: TestContext): Promise<{ readonly catalog: Catalog; readonly path: string }> {
   const path = join(await temporaryFolder(t), 'catalog.sqlite');
   const catalog = await openCatalog({ path });
-  t.after(() => catalog.close());
+  atEnd(t, () => catalog.close());
   await catalog.projects.create(TEST_PROJECT);
   return { catalog, path };
 }

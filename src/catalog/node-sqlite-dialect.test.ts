@@ -3,13 +3,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, test, type TestContext } from 'node:test';
 import { Kysely, sql } from 'kysely';
 import { NodeSqliteDialect } from './node-sqlite-dialect.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
 
 type Schema = { readonly berth: { readonly name: string; readonly boats: number | null } };
 
 async function openBerths(t: TestContext): Promise<Kysely<Schema>> {
   const database = new DatabaseSync(':memory:');
   const kysely = new Kysely<Schema>({ dialect: new NodeSqliteDialect({ database, path: ':memory:', lockWaitMs: 0 }) });
-  t.after(() => kysely.destroy());
+  atEnd(t, () => kysely.destroy());
   await sql`CREATE TABLE berth (name TEXT NOT NULL PRIMARY KEY, boats INTEGER) STRICT`.execute(kysely);
   return kysely;
 }

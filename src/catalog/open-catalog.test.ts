@@ -8,6 +8,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { newCatalogPath, openForTest, sampleProject, startTestProcess } from './catalog.test-helper.ts';
 import { openCatalog } from './open-catalog.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
 
 const CLOCK = { nowMs: () => 1_000 };
 
@@ -113,7 +114,7 @@ describe('the write lock', () => {
   test('that never comes free makes a change fail with store_unavailable', async (t) => {
     const path = await newCatalogPath(t);
     const catalog = await openCatalog({ path, lockWaitMs: 20 });
-    t.after(() => catalog.close());
+    atEnd(t, () => catalog.close());
     const holder = await startTestProcess(t, path, 'hold-lock');
     await holder.run();
     await assert.rejects(catalog.projects.create(sampleProject()), { code: 'store_unavailable', status: 503 });
@@ -123,7 +124,7 @@ describe('the write lock', () => {
 describe('SqliteDatabase', () => {
   test('shows a long transaction to no reader of the process before it is committed', async (t) => {
     const database = await openSqliteDatabase({ path: await newCatalogPath(t), clock: CLOCK, lockWaitMs: 0 });
-    t.after(() => database.close());
+    atEnd(t, () => database.close());
     const readVersion = () => database.reader.selectFrom('project_version').select('version').executeTakeFirst();
     const inserted = Promise.withResolvers<undefined>();
     const gate = Promise.withResolvers<undefined>();
@@ -141,7 +142,7 @@ describe('SqliteDatabase', () => {
 
   test('undoes a transaction that throws, and goes on', async (t) => {
     const database = await openSqliteDatabase({ path: await newCatalogPath(t), clock: CLOCK, lockWaitMs: 0 });
-    t.after(() => database.close());
+    atEnd(t, () => database.close());
     const failing = database.write(async (transaction) => {
       await transaction.updateTable('project_version').set({ version: 7 }).execute();
       throw new Error('changed my mind');
@@ -155,7 +156,7 @@ describe('SqliteDatabase', () => {
 
   test('keeps what is committed through a loss of power, and checks foreign keys', async (t) => {
     const database = await openSqliteDatabase({ path: await newCatalogPath(t), clock: CLOCK, lockWaitMs: 0 });
-    t.after(() => database.close());
+    atEnd(t, () => database.close());
     const pragmas = await database.write(async (transaction) => {
       const read = (text: RawBuilder<unknown>) => text.execute(transaction).then((result) => result.rows[0]);
       return [

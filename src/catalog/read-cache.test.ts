@@ -15,6 +15,7 @@ import {
 } from './catalog.test-helper.ts';
 import { ReadCache } from './read-cache.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
 
 const DAY = hoursFrom(NEW_YEAR, 24);
 const clock = { nowMs: () => NEW_YEAR_MS };
@@ -113,6 +114,6 @@ describe('ReadCache', () => {
 
 async function openDatabase(t: TestContext) {
   const database = await openSqliteDatabase({ path: await newCatalogPath(t), clock, lockWaitMs: 1_000 });
-  t.after(() => database.close());
+  atEnd(t, () => database.close());
   return database;
 }

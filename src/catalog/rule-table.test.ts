@@ -4,6 +4,7 @@ import { action, rule } from '../rules/rules.test-helper.ts';
 import type { RuleDraft } from '../rules/rule.ts';
 import { openWithProject } from './catalog.test-helper.ts';
 import { openCatalog } from './open-catalog.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
 
 const draftOf = (changes: Partial<RuleDraft>): RuleDraft => {
   const { ruleId: _ruleId, ...draft } = rule('', changes);
@@ -14,7 +15,7 @@ describe('the rule table', () => {
   it('gives a rule of another process as soon as the project has been asked for', async (t) => {
     const { catalog, ai, path } = await openWithProject(t);
     const other = await openCatalog({ path });
-    t.after(() => other.close());
+    atEnd(t, () => other.close());
     const matched = (): readonly string[] => {
       assert.ok(catalog.projects.findByAi(ai));
       return catalog.rules.rulesOf(ai).match(action({ xpath: '/a' }));

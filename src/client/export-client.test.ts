@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -13,22 +12,18 @@ import { headerLine } from '../events/data-types.ts';
 import { addHours } from '../events/hour.ts';
 import { beijingHour, createProject, openTestApi, publishHour } from '../http/api.test-helper.ts';
 import { downloadPackage, downloadPackageToFile, ExportCallError, ExportClient, getToken } from './export-client.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
+import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 
 /** A server that gives one answer to everything. */
 async function openAnswering(t: TestContext, listener: RequestListener): Promise<string> {
   const server = createServer(listener).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  t.after(() => {
+  atEnd(t, () => {
     server.close();
     server.closeAllConnections();
   });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-async function newFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'tidegate-client-'));
-  t.after(() => rm(folder, { recursive: true }));
-  return folder;
 }
 
 describe('ExportClient', () => {
@@ -57,7 +52,7 @@ describe('ExportClient', () => {
     assert.deepEqual([future.status, future.retryAfterSeconds], ['NOT_EXISTS', 1860]);
     assert.equal((await client.exportHour('page', { date: 'x' })).httpStatus, 400);
 
-    const path = join(await newFolder(t), 'page.csv.gz');
+    const path = join(await temporaryFolder(t), 'page.csv.gz');
     await downloadPackageToFile(oneType.downloadLinks[0]!, path);
     assert.deepEqual(await readFile(path), rows[0]);
   });
@@ -79,7 +74,7 @@ describe('ExportClient', () => {
   });
 
   test('keeps no file of a download that is cut short or damaged', async (t) => {
-    const folder = await newFolder(t);
+    const folder = await temporaryFolder(t);
     const short = await openAnswering(t, (_req, res) => {
       res.writeHead(200, { 'Content-Length': 10 });
       res.write('12345', () => res.destroy());

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { describe, it, type TestContext } from 'node:test';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { FakeClock } from '../../test/helpers/fake-clock.ts';
 import type { IndexedClick } from '../ads/click-index-file.ts';
 import { DeviceKeys } from '../ads/device-keys.ts';
@@ -59,7 +60,7 @@ async function serve(
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  t.after(() => {
+  atEnd(t, () => {
     server.closeAllConnections();
     server.close();
   });

@@ -9,6 +9,7 @@ import { eraseJobsInPlace, HourLogEraser } from '../store/hour-log/hour-log-eras
 import { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
 import { HourLog } from '../store/hour-log/hour-log.ts';
 import { storeJobsInPlace } from '../store/hour-log/store-jobs.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { eventBatch, HOUR_START_MS } from '../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
@@ -35,7 +36,7 @@ async function openErasing(t: TestContext): Promise<Erasing> {
   const root = join(folder, 'hour-log');
   const clock = new FakeClock(HOUR_START_MS + 5);
   const store = await HourLog.open({ root, clock, jobs: storeJobsInPlace });
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   await store.append(
     eventBatch(
       ai,

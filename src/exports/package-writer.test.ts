@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { createGunzip, gunzipSync } from 'node:zlib';
@@ -15,6 +13,7 @@ import type { PackageSink, PackageCreator } from '../packages/package-store.ts';
 import type { GzipCodec } from './gzip/gzip-codec.ts';
 import { openGzipCodec } from './gzip/open-gzip-codec.ts';
 import { PackageWriter } from './package-writer.ts';
+import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 
 const HEADER = headerLine('action_tag');
 const HOUR = hourFromInteger(498_797); // 2026-11-26T05:00Z
@@ -288,8 +287,7 @@ class MemoryStore implements PackageCreator {
 }
 
 async function openLocalStore(t: TestContext): Promise<{ store: LocalPackageStore; folder: string }> {
-  const folder = await mkdtemp(join(tmpdir(), 'tidegate-writer-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder(t);
   return { store: await LocalPackageStore.open(folder), folder };
 }
 

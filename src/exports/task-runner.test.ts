@@ -13,6 +13,7 @@ import {
 import type { Catalog, ExportTask, PackageEntry } from '../catalog/catalog.ts';
 import { AppError } from '../errors/app-error.ts';
 import { LocalPackageStore } from '../packages/local-package-store.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import type { HourStore } from '../store/hour-store.ts';
 import type { ExportJobs } from './export-jobs.ts';
@@ -133,7 +134,7 @@ describe('TaskRunner', () => {
         const key = (uuid: string): string => `${ai}/202601010000/r1/visit/${samplePackage('visit', 0, uuid).name}`;
         await (await packages.create(key('killed'))).finish();
         const unfinished = await packages.create(key('unfinished'));
-        t.after(() => unfinished.abort());
+        atEnd(t, () => unfinished.abort());
         const published = { ...samplePackage('visit', 0, 'new'), key: key('new') };
         await (await packages.create(published.key)).finish();
         return { packages: [published], ledger: { events: {}, rows: {}, imported: 0 }, codec: 'none', warnings: [] };

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, createPublicKey } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -13,6 +12,7 @@ import { buildPublicManifest } from '../catalog/public-manifest.ts';
 import { addHours, type Hour } from '../events/hour.ts';
 import type { VerifiedCounts } from './findings.ts';
 import { verifyDownload } from './verify-download.ts';
+import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 
 type Checked = {
   readonly counts: VerifiedCounts;
@@ -23,8 +23,7 @@ type Checked = {
 /** A catalog that publishes, and a folder to download to. */
 async function openShop(t: TestContext) {
   const { catalog, ai } = await openWithProject(t);
-  const folder = await mkdtemp(join(tmpdir(), 'tidegate-verify-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder(t);
   const publish = async (hour: Hour, packages: readonly PackageEntry[] = []): Promise<PublicManifest> => {
     const task = await claimHour(catalog, ai, hour);
     const revision = await catalog.manifests.nextRevision(ai, hour);

@@ -8,6 +8,7 @@ import { answerError } from './api-errors.ts';
 import { addProjectOperations, type Operation } from './api-operation.ts';
 import { createProject, NOW_MS, openTestApi } from './api.test-helper.ts';
 import { ErrorBody } from './error-body.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
 
 const params = Type.Object({ uid: Type.String({ pattern: '^[0-9a-z]{8}$' }) }, { additionalProperties: false });
 const described = { params, access: 'project', summary: 'Is for this test.', path: '/api/v1/of/{uid}/things' } as const;
@@ -31,7 +32,7 @@ async function openThings(t: TestContext) {
   const project = await createProject(catalog);
   const token = await catalog.tokens.create(project.ai, NOW_MS);
   const app = fastify({ ajv: { customOptions: { removeAdditional: false } } });
-  t.after(() => app.close());
+  atEnd(t, () => app.close());
   app.removeAllContentTypeParsers();
   app.setErrorHandler((error, request, reply) => answerError(pino({ level: 'silent' }), error, request, reply));
   addProjectOperations(app, { catalog, clock }, [

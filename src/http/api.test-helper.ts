@@ -1,7 +1,5 @@
 /** A whole API server for tests: real HTTP, real catalog, real packages in a temporary folder; only the clock is the test's. */
 import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -18,6 +16,8 @@ import { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
 import { type ApiOptions, openApi } from './api-server.ts';
 import { CallLimit } from './call-limit.ts';
 import { type HttpServerOptions, openHttpServer } from './server.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
+import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 
 /** 10:30 on 18 July 2018 in Beijing. */
 export const NOW_MS = Date.parse('2018-07-18T02:30:00Z');
@@ -52,7 +52,7 @@ export async function openTestApi(
   t: TestContext,
   { server: serverOptions, ...options }: TestApiOptions = {},
 ): Promise<TestApi> {
-  const folder = await mkdtemp(join(tmpdir(), 'tidegate-http-'));
+  const folder = await temporaryFolder(t);
   let now = NOW_MS;
   const clock = { nowMs: () => now, set: (ms: number) => void (now = ms) };
   const logged: Record<string, unknown>[] = [];
@@ -78,11 +78,10 @@ export async function openTestApi(
     ...options,
   });
   const server = await openHttpServer({ listen: { host: '127.0.0.1', port: 0 }, api, logger, ...serverOptions });
-  t.after(async () => {
+  atEnd(t, async () => {
     await server.close();
     await api.close();
     await catalog.close();
-    await rm(folder, { recursive: true });
   });
   const baseUrl = `http://127.0.0.1:${server.port}`;
   return { baseUrl, port: server.port, catalog, packages, clock, logged, close: () => server.close() };

@@ -9,6 +9,7 @@ import { openTestApi, SETTING_DEFAULTS } from './api.test-helper.ts';
 import { openApi } from './api-server.ts';
 import { CallLimit } from './call-limit.ts';
 import { buildOpenApi, OPERATIONS } from './openapi.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -93,7 +94,7 @@ describe('the operations of our own API', () => {
       reader: new HourLogReader('nowhere'),
       linkSchemes: [],
     });
-    t.after(() => app.close());
+    atEnd(t, () => app.close());
     const routes = routesOf(app.printRoutes({ commonPrefix: false })).filter((url) =>
       /^\/(api|\.well-known)\//.test(url),
     );

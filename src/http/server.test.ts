@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import { ConfigurationError } from '../errors/app-error.ts';
 import { type HttpServerOptions, openHttpServer } from './server.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
 
 /** A server whose collector takes every path that begins with /collect. */
 async function openServer(t: TestContext, collect: RequestListener, options: Partial<HttpServerOptions> = {}) {
@@ -26,7 +27,7 @@ async function openServer(t: TestContext, collect: RequestListener, options: Par
     },
     ...options,
   });
-  t.after(() => server.close());
+  atEnd(t, () => server.close());
   return { server, port: server.port, logged };
 }
 

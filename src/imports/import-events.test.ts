@@ -10,6 +10,7 @@ import type { TaskRunner } from '../exports/task-runner.ts';
 import { HourLog } from '../store/hour-log/hour-log.ts';
 import { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
 import { storeJobsInPlace } from '../store/hour-log/store-jobs.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { eventBatch, HOUR_START_MS } from '../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
@@ -29,11 +30,11 @@ async function openData(
   const data = join(await temporaryFolder(t), 'data');
   const clock = new FakeClock(HOUR_START_MS);
   const catalog = await openDataCatalog(data, clock);
-  t.after(() => catalog.close());
+  atEnd(t, () => catalog.close());
   await catalog.projects.create(project);
   const storeRoot = join(data, 'hour-log');
   const store = await HourLog.open({ root: storeRoot, clock, jobs: storeJobsInPlace });
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   await store.append(eventBatch(project.ai, [{ id: 'a row' }]));
   clock.set(hourEndMs(HOUR));
   const options: ImportOptions = {

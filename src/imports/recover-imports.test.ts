@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { pino } from 'pino';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { eventBatch } from '../../test/helpers/event-rows.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import { NEW_YEAR, NEW_YEAR_MS, openWithProject, publishHour } from '../catalog/catalog.test-helper.ts';
@@ -21,7 +22,7 @@ async function importAfterPublishing(t: TestContext): Promise<{ catalog: Catalog
   await publishHour(catalog, ai, NEW_YEAR, []);
   const root = join(await temporaryFolder(t), 'hour-log');
   const log = await HourLog.open({ root, clock: new FakeClock(NEW_YEAR_MS), jobs: storeJobsInPlace });
-  t.after(() => log.close());
+  atEnd(t, () => log.close());
   const writer = await ImportWriter.begin({ root, ai, jobs: storeJobsInPlace });
   const { receipts, ...batch } = eventBatch(ai, [{ id: 'a' }]);
   const imported = { line: 'import', received: 1, ignored: 0, rows: 0 } as const;
@@ -55,7 +56,7 @@ describe('ImportRecovery', () => {
     await publishHour(catalog, ai, NEW_YEAR, []);
     const root = join(await temporaryFolder(t), 'hour-log');
     const log = await HourLog.open({ root, clock: new FakeClock(NEW_YEAR_MS), jobs: storeJobsInPlace });
-    t.after(() => log.close());
+    atEnd(t, () => log.close());
     const writer = await ImportWriter.begin({ root, ai, jobs: storeJobsInPlace });
     const { receipts: _receipts, ...batch } = eventBatch(ai, [{ id: 'a', kind: 'action_tag' }]);
     await writer.append(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { FakeClock } from '../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import { NEW_YEAR, NEW_YEAR_MS, openWithProject, sampleProject } from '../catalog/catalog.test-helper.ts';
@@ -37,7 +38,7 @@ async function openReplaying(t: TestContext, requests: readonly (readonly object
   const storeRoot = join(await temporaryFolder(t), 'hour-log');
   const clock = new FakeClock(NEW_YEAR_MS);
   const log = await HourLog.open({ root: storeRoot, clock, jobs: storeJobsInPlace });
-  t.after(() => log.close());
+  atEnd(t, () => log.close());
   const reader = new HourLogReader(storeRoot);
   const client = { pathWord: 'web', ip: '203.0.113.9', userAgent: null };
   for (const events of requests) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { HOUR_START_MS } from '../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
@@ -32,7 +33,7 @@ async function openHour(t: TestContext, events: readonly object[], inForce: read
   const storeRoot = join(data, 'hour-log');
   const clock = new FakeClock(HOUR_START_MS);
   const store = await HourLog.open({ root: storeRoot, clock, jobs: storeJobsInPlace });
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   const mapper = {
     pageDomains: new PageDomains(),
     userAgents: new UserAgents(),
@@ -124,7 +125,7 @@ describe('tagHour', () => {
 async function openBackfill(t: TestContext) {
   const { data, storeRoot, clock, store, reader } = await openHour(t, [clickOf('u', [{ x: '/a' }])]);
   const catalog = await openDataCatalog(data, clock);
-  t.after(() => catalog.close());
+  atEnd(t, () => catalog.close());
   const project = { ...TEST_PROJECT, exportEnabledAtMs: HOUR_START_MS - HOUR_MS };
   await catalog.projects.create(project);
   const { ruleId: _ruleId, ...draft } = rule('', { xpath: '/a' });

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import { crc32, useCrc32 } from './crc32.ts';
+import { atEnd } from '../../test/helpers/at-end.ts';
 
 const CHECK = Buffer.from('123456789');
 const CHECK_CRC = 0xcbf43926; // the check value that the catalogues of CRCs give for CRC-32/ISO-HDLC
 
 /** What a test has set is not for the next one. */
 function putBack(t: TestContext): void {
-  t.after(() => useCrc32(zlibCrc32));
+  atEnd(t, () => useCrc32(zlibCrc32));
 }
 
 describe('crc32', () => {

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/helpers/at-end.ts';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import { openWorkerPool } from './worker-pool.ts';
 
@@ -11,7 +12,7 @@ const FILE = new URL('./worker-pool.test-worker.ts', import.meta.url);
 
 async function niceIn(t: TestContext, isBackground: boolean): Promise<unknown> {
   const pool = openWorkerPool({ file: FILE, threads: 1, isBackground });
-  t.after(() => pool.close());
+  atEnd(t, () => pool.close());
   return pool.run('niceOfThread', null);
 }
 
@@ -30,7 +31,7 @@ describe(
       const pipe = join(await temporaryFolder(t), 'pipe');
       execFileSync('mkfifo', [pipe]);
       const pool = openWorkerPool({ file: FILE, threads: 1 });
-      t.after(() => pool.close());
+      atEnd(t, () => pool.close());
       const leaving = new AbortController();
       let isOver = false;
       const job = assert.rejects(pool.run('readPipe', pipe, leaving.signal), /leaving/).then(() => (isOver = true));

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readlink, realpath, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readlink, realpath, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { temporaryFolder } from '../../test/helpers/temporary-folder.ts';
 import { mountSmallDisk } from '../../test/helpers/small-disk.ts';
 import { LocalPackageStore } from './local-package-store.ts';
 
@@ -210,8 +210,7 @@ describe('LocalPackageStore', () => {
 const folders = new WeakMap<LocalPackageStore, string>();
 
 async function openStore(t: TestContext): Promise<{ store: LocalPackageStore; folder: string }> {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'tidegate-packages-')));
-  t.after(() => rm(folder, { recursive: true }), { timeout: 5000 });
+  const folder = await realpath(await temporaryFolder(t));
   const store = await LocalPackageStore.open(folder);
   folders.set(store, folder);
   return { store, folder };

@@ -11,6 +11,7 @@ import { gunzipSync } from 'node:zlib';
 import { downloadPackage, ExportClient, getToken } from '../../src/client/export-client.ts';
 import { formatBeijingHour, type Hour } from '../../src/events/hour.ts';
 import { waitFor, type Clock } from '../../src/lib/clock.ts';
+import { atEnd } from './at-end.ts';
 import { TEST_PROJECT } from './test-server.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -66,7 +67,7 @@ export class EventStream {
 
   constructor(context: TestContext, options: EventStreamOptions) {
     this.#options = options;
-    context.after(() => this.stop());
+    atEnd(context, () => this.stop());
     this.#clients = Array.from({ length: options.clients }, (_, client) => this.#post(client));
   }
 

@@ -7,13 +7,13 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { openDataCatalog } from '../../src/catalog/data-catalog.ts';
 import { isSystemError } from '../../src/lib/system-error.ts';
 import { systemClock, waitFor } from '../../src/lib/clock.ts';
+import { atEnd } from './at-end.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { TEST_PROJECT } from './test-server.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -42,15 +42,11 @@ export async function dataOnSmallDisk(
   context: TestContext,
   { part, sizeBytes }: { readonly part: '' | 'packages' | 'hour-log'; readonly sizeBytes: number },
 ): Promise<{ readonly data: string; readonly disk: string }> {
-  const folder = await mkdtemp(join(tmpdir(), 'tidegate-disk-'));
-  const data = join(folder, 'data');
+  const data = join(await temporaryFolder(context), 'data');
   const disk = join(data, part);
   mkdirSync(disk, { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes}`, 'tmpfs', disk]);
-  context.after(async () => {
-    execFileSync('umount', ['-l', disk]);
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-  });
+  atEnd(context, () => execFileSync('umount', ['-l', disk]));
   const catalog = await openDataCatalog(data, systemClock);
   await catalog.projects.create(TEST_PROJECT);
   await catalog.close();
@@ -106,7 +102,7 @@ export async function injectFault(context: TestContext, pid: number, inject: str
     strace.kill('SIGKILL'); // it waits for the end of a delay although the delayed process is gone
     await ended;
   };
-  context.after(stop);
+  atEnd(context, stop);
   let output = '';
   strace.stderr.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
   await waitUntil(`strace has attached to ${pid}`, () => {

@@ -8,9 +8,11 @@ import { isSystemError } from '../../src/lib/system-error.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { ServerConfig } from '../../src/system.ts';
 import { dirname, join } from 'node:path';
+import { atEnd } from './at-end.ts';
 import { FileClock } from './file-clock.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { TEST_PROJECT } from './test-server.ts';
+import { waitUntil } from './wait-until.ts';
 import type { EntryArguments } from './server-process-entry.ts';
 
 export type ServerProcess = {
@@ -24,14 +26,8 @@ export type ServerProcess = {
   readonly ended: Promise<unknown>;
 };
 
-/** The servers that a test has started; they end before its folders go. */
-const startedBy = new WeakMap<TestContext, ChildProcess[]>();
-
 /** Makes a data directory that holds the test project. */
 export async function newDataDirectory(context: TestContext): Promise<string> {
-  const started: ChildProcess[] = [];
-  startedBy.set(context, started);
-  context.after(() => Promise.all(started.map(endWithChildren)));
   const data = join(await temporaryFolder(context), 'data');
   const catalog = await openDataCatalog(data, systemClock);
   await catalog.projects.create(TEST_PROJECT);
@@ -66,9 +62,10 @@ export async function startServerProcess(
     ...(under && { execPath: under[0], execArgv: [...under.slice(1), process.execPath] }),
   });
   const ended = once(child, 'exit');
-  startedBy.get(context)?.push(child);
-  context.after(() => endWithChildren(child));
+  let children: readonly number[] = [];
+  atEnd(context, () => endWithChildren(child, children));
   const { port, pid } = (await nextMessage(child)) as { port: number; pid: number };
+  children = childPids(pid);
   return {
     baseUrl: `http://127.0.0.1:${port}`,
     pid,
@@ -104,8 +101,22 @@ export function childPids(pid: number): number[] {
   }
 }
 
-/** Kills a server and its collector processes, paused ones too. */
-async function endWithChildren(child: ChildProcess): Promise<void> {
+/** Says whether a process runs. One that has ended and that nobody has taken notice of (a zombie) does not: strace keeps those. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Kills a server and its collector processes, paused ones too, and waits until none of them can write any more.
+ *
+ * @param earlier collector processes that it had; when it has died before, they end by themselves
+ */
+export async function endWithChildren(child: ChildProcess, earlier: readonly number[] = []): Promise<void> {
   const pids = child.exitCode === null && child.signalCode === null ? childPids(child.pid!) : [];
   await endProcess(child, 'SIGKILL');
   for (const pid of pids) {
@@ -115,6 +126,7 @@ async function endWithChildren(child: ChildProcess): Promise<void> {
       // gone already, with its parent
     }
   }
+  await waitUntil('the collector processes have ended', () => ![...pids, ...earlier].some(isRunning));
 }
 
 async function endProcess(child: ChildProcess, signal: NodeJS.Signals, pid = child.pid!): Promise<void> {

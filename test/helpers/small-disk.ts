@@ -5,6 +5,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { atEnd } from './at-end.ts';
 
 /** Mounts one until the test ends. Undefined, and the test is skipped, where that cannot be: it needs Linux and root. */
 export async function mountSmallDisk(context: TestContext, megabytes: number): Promise<string | undefined> {
@@ -20,7 +21,7 @@ export async function mountSmallDisk(context: TestContext, megabytes: number): P
     context.skip('this machine does not let root mount a tmpfs');
     return undefined;
   }
-  context.after(() => {
+  atEnd(context, () => {
     execFileSync('umount', ['-l', path]);
     rmdirSync(path);
   });

@@ -3,10 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { atEnd } from './at-end.ts';
 
 /** Makes an empty folder that is deleted after the test. */
 export async function temporaryFolder(context: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'tidegate-test-'));
-  context.after(() => rm(path, { recursive: true, force: true, maxRetries: 3 }));
+  atEnd(context, () => rm(path, { recursive: true, force: true }));
   return path;
 }

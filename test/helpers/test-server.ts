@@ -8,6 +8,7 @@ import type { Project } from '../../src/catalog/catalog.ts';
 import { HOUR_MS } from '../../src/events/hour.ts';
 import { openDataCatalog } from '../../src/catalog/data-catalog.ts';
 import { openServer, type Server, type ServerConfig } from '../../src/system.ts';
+import { atEnd } from './at-end.ts';
 import { HOUR_START_MS } from './event-rows.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -64,6 +65,6 @@ export async function startTestServer(context: TestContext, changes: Partial<Ser
   if (!catalog.projects.findByAi(TEST_PROJECT.ai)) await catalog.projects.create(TEST_PROJECT);
   await catalog.close();
   const server = await openServer({ ...testServerConfig(data, clock), ...changes });
-  context.after(() => server.close());
+  atEnd(context, () => server.close());
   return { ...server, baseUrl: `http://127.0.0.1:${server.port}`, clock, data, project: TEST_PROJECT };
 }

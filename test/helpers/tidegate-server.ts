@@ -1,13 +1,13 @@
 /** Runs `bin/tidegate serve` as an operator does: the real program, its own clock, signals and exit code. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { openDataCatalog } from '../../src/catalog/data-catalog.ts';
 import { hourOf, hourStartMs } from '../../src/events/hour.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { childPids } from './server-process.ts';
+import { atEnd } from './at-end.ts';
+import { childPids, endWithChildren } from './server-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { TEST_PROJECT } from './test-server.ts';
 import { waitUntil } from './wait-until.ts';
@@ -57,10 +57,7 @@ export function spawnTidegate(
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (printed += chunk));
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (log += chunk));
   const ended = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
-  context.after(async () => {
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
-    await ended;
-  });
+  atEnd(context, () => endWithChildren(child));
   return {
     pid,
     printed: () => printed,
@@ -79,14 +76,4 @@ export async function startTidegate(
   const server = spawnTidegate(context, data, ...options);
   const baseUrl = await waitUntil('tidegate serves', () => /serves on (http:\S+)/.exec(server.printed())?.[1]);
   return { ...server, baseUrl, children: childPids(server.pid) };
-}
-
-/** Says whether a process runs. One that has ended and that nobody has taken notice of (a zombie) does not: strace keeps those. */
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
 }

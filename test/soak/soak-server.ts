@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { waitFor } from '../../src/lib/clock.ts';
 import { childPids } from '../helpers/server-process.ts';
-import { isRunning } from '../helpers/tidegate-server.ts';
+import { isRunning } from '../helpers/server-process.ts';
 import { waitUntil } from '../helpers/wait-until.ts';
 import type { SoakServerArguments } from './soak-server-entry.ts';
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test, type TestContext } from 'node:test';
 import { migrate, type Migration } from './migrate.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { dumpSchema, readSchemaFile } from './schema-dump.test-helper.ts';
+import { atEnd } from '../../../test/helpers/at-end.ts';
+import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
 
 const FIRST: Migration = {
   number: 1,
@@ -16,14 +16,13 @@ const FIRST: Migration = {
 const SECOND: Migration = { number: 2, name: 'second', sql: 'ALTER TABLE a ADD COLUMN y INTEGER;' };
 
 async function newFile(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'tidegate-migrate-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder(t);
   return join(folder, 'catalog.sqlite');
 }
 
 function openFile(t: TestContext, path: string): DatabaseSync {
   const database = new DatabaseSync(path);
-  t.after(() => {
+  atEnd(t, () => {
     database.close();
   });
   return database;

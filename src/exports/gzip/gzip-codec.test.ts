@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -13,6 +12,7 @@ import { openIsaLCodec } from './isa-l-codec.ts';
 import { loadIsaL } from './isa-l-library.ts';
 import { openGzipCodec } from './open-gzip-codec.ts';
 import { openZlibCodec } from './zlib-codec.ts';
+import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
 
 const isaL = await loadIsaL();
 const codecs: { name: string; codec: GzipCodec | undefined }[] = [
@@ -154,8 +154,7 @@ async function unusableLibraries(t: TestContext): Promise<{ name: string; path: 
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     return [{ name: 'other machine', path: '/', reason: /is used on linux x64 only/ }];
   }
-  const folder = await mkdtemp(join(tmpdir(), 'tidegate-isal-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder(t);
   const untested = join(folder, 'libisal.so.2.0.99');
   if (isaL.status === 'loaded') await copyFile(isaL.library.path, untested);
   else await writeFile(untested, '');

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { SendTimeSorter, type SortedLines } from './send-time-sorter.ts';
+import { atEnd } from '../../../test/helpers/at-end.ts';
 
 type Row = { readonly group: number; readonly sendTimeMs: number; readonly line: string };
 
 function newFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'tidegate-sorter-'));
-  t.after(() => rmSync(folder, { recursive: true }));
+  atEnd(t, () => rmSync(folder, { recursive: true }));
   return folder;
 }
 

@@ -10,6 +10,7 @@ import { visitorKeyOf } from '../../events/visitor-key.ts';
 import { UserAgents } from '../../events/user-agent.ts';
 import { waitFor } from '../../lib/clock.ts';
 import { NO_RULES } from '../../rules/rule-set.ts';
+import { atEnd } from '../../../test/helpers/at-end.ts';
 import { eventBatch, eventRow, HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
 import { filesWith } from '../../../test/helpers/erase-visitors.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
@@ -37,7 +38,7 @@ async function openLog(t: TestContext, jobs: StoreJobs = storeJobsInPlace): Prom
   const root = join(await temporaryFolder(t), 'hour-log');
   const clock = new FakeClock(HOUR_START_MS + 5);
   const store = await HourLog.open({ root, clock, jobs });
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   return {
     root,
     clock,

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { hourStoreSuite, readLines } from '../../../test/conformance/hour-store-suite.ts';
+import { atEnd } from '../../../test/helpers/at-end.ts';
 import { eventBatch, HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
@@ -178,7 +179,7 @@ describe('HourLog with damaged files', () => {
 describe('HourLog', () => {
   async function openAt(t: TestContext, root: string): Promise<HourLog> {
     const log = await HourLog.open({ root, clock: new FakeClock(HOUR_START_MS), jobs: storeJobsInPlace });
-    t.after(() => log.close());
+    atEnd(t, () => log.close());
     return log;
   }
 
@@ -221,7 +222,7 @@ describe('HourLog', () => {
       sortEarly: (job, signal) => sorts.early(job, signal),
     };
     const log = await HourLog.open({ root, clock: new FakeClock(HOUR_START_MS), jobs, segmentBytes: 1, ...options });
-    t.after(() => log.close());
+    atEnd(t, () => log.close());
     return { root, log, sorted };
   }
 

@@ -5,6 +5,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { readLines } from '../../../test/conformance/hour-store-suite.ts';
+import { atEnd } from '../../../test/helpers/at-end.ts';
 import { eventBatch, HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
@@ -86,7 +87,7 @@ describe('the lock of imports', () => {
   it('is taken over from a process that has ended and that nobody has looked at', async (t) => {
     const root = await newLog(t);
     const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
-    t.after(() => parent.kill('SIGKILL'));
+    atEnd(t, () => parent.kill('SIGKILL'));
     const [pid] = (await once(parent.stdout.setEncoding('utf8'), 'data')) as [string];
     await writeFile(join(root, 'imports', 'lock-1'), pid.trim());
     const lock = await waitUntil('the lock is taken over', () => lockImports(root).catch(() => undefined));

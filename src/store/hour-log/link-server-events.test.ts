@@ -5,6 +5,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { atEnd } from '../../../test/helpers/at-end.ts';
 import { HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
@@ -40,7 +41,7 @@ async function openLogs(t: TestContext): Promise<Logs> {
   const open = async (changes: Partial<StoreJobs> = {}): Promise<HourLog> => {
     const jobs = { ...storeJobsInPlace, ...changes };
     const log = await HourLog.open({ root, clock, jobs, onWarning: (message) => warnings.push(message) });
-    t.after(() => log.close());
+    atEnd(t, () => log.close());
     return log;
   };
   const log = await open();

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../../test/helpers/at-end.ts';
 import { eventRow, HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
@@ -20,7 +21,7 @@ async function openLog(t: TestContext) {
   const root = join(await temporaryFolder(t), 'hour-log');
   const clock = new FakeClock(hourEndMs(HOUR) - 60_000); // in the last ten minutes, whose ids the next hour sees
   const log = await HourLog.open({ root, clock, jobs: storeJobsInPlace });
-  t.after(() => log.close());
+  atEnd(t, () => log.close());
   const append = async (rows: readonly EventRow[]): Promise<void> => {
     const receipt = { line: 'ads_track_click', received: rows.length, ignored: 0, rows: rows.length } as const;
     await log.append({ ai: AI, rows, receipts: [receipt], rejections: [] });

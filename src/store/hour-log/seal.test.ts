@@ -3,6 +3,7 @@ import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { atEnd } from '../../../test/helpers/at-end.ts';
 import { eventBatch, HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
 import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
@@ -24,7 +25,7 @@ describe('sealHour', () => {
     const blindAtFirst = (path: string): Promise<string[]> => (readings++ === 0 ? Promise.resolve([]) : readdir(path));
     t.mock.method(fs, 'readdir', blindAtFirst as typeof readdir);
     syncBuiltinESMExports();
-    t.after(() => {
+    atEnd(t, () => {
       t.mock.restoreAll();
       syncBuiltinESMExports();
     });

@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { readLines } from '../../../test/conformance/hour-store-suite.ts';
+import { atEnd } from '../../../test/helpers/at-end.ts';
 import { eventBatch, HOUR_START_MS } from '../../../test/helpers/event-rows.ts';
 import { failDisk } from '../../../test/helpers/failing-disk.ts';
 import { FakeClock } from '../../../test/helpers/fake-clock.ts';
@@ -24,7 +25,7 @@ async function openLog(
 ): Promise<{ readonly log: HourLog; readonly clock: FakeClock; append(id: string): Promise<number> }> {
   const clock = new FakeClock(HOUR_START_MS);
   const log = await HourLog.open({ root, clock, jobs: storeJobsInPlace, ...changes });
-  t.after(() => log.close());
+  atEnd(t, () => log.close());
   const append = async (id: string): Promise<number> => (await log.append(eventBatch('ai', [{ id }]))).sendTimeMs;
   return { log, clock, append };
 }
