@@ -2,7 +2,7 @@
  * Works out, once for each shape of an event and data type, how its line is written from the values of a tape: which value goes
  * into which column, and what is written where the event has none. Made of the same sources as the slow way (column-sources.ts).
  */
-import type { Shape } from '../wire/json-shape.ts';
+import { SHAPE_NOTES, type Shape } from '../wire/json-shape.ts';
 import type { Fallback } from './column-sources.ts';
 import type { ColumnType, DataType } from './data-types.ts';
 import { codeOfKind } from './record-writer.ts';
@@ -46,7 +46,7 @@ export const ELEMENT_XPATH = 5;
 export type KeyPlaces = Readonly<Record<'t' | 'tm' | 'u' | 's' | 'ptm' | 'd' | 'n' | 'p' | 'q' | 'e', number>>;
 
 /** Finds where a shape has these keys. */
-export function keyPlacesOf({ keys }: Shape): KeyPlaces {
+function keyPlacesOf({ keys }: Shape): KeyPlaces {
   const place = (key: string): number => keys.indexOf(key);
   return {
     t: place('t'),
@@ -89,4 +89,25 @@ export function planOf({ keys }: Shape, dataType: DataType): Plan {
     commas = 0;
   }
   return { dataType, kindCode: codeOfKind(dataType), steps, lastCommas: commas };
+}
+
+/** What is known of a shape of events: where its keys are, and its plan for each data type. */
+export type PlanNote = { readonly places: KeyPlaces; readonly plans: Map<DataType, Plan>; last: Plan | undefined };
+
+/** Gives what is known of a shape; kept with it. */
+export function planNoteOf(shape: Shape): PlanNote {
+  const known = shape.notes[SHAPE_NOTES.plan] as PlanNote | undefined;
+  if (known !== undefined) return known;
+  const note: PlanNote = { places: keyPlacesOf(shape), plans: new Map(), last: undefined };
+  shape.notes[SHAPE_NOTES.plan] = note;
+  return note;
+}
+
+/** Finds where an element of `e[]` of this shape has ELEMENT_KEYS; kept with the shape. */
+export function elementPlacesOf(shape: Shape): Int32Array {
+  const known = shape.notes[SHAPE_NOTES.element] as Int32Array | undefined;
+  if (known !== undefined) return known;
+  const places = Int32Array.from(ELEMENT_KEYS, (key) => shape.keys.indexOf(key));
+  shape.notes[SHAPE_NOTES.element] = places;
+  return places;
 }

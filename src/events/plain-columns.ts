@@ -9,6 +9,7 @@ import type { Fallback } from './column-sources.ts';
 import { copyWithin, literalOf, writeLiteral, type Literal } from './copy-bytes.ts';
 import { SEND_TIME_HOLE, type RecordWriter } from './record-writer.ts';
 import { copyUnescaped, writeActionRequestId } from './tape-bytes.ts';
+import type { PlainVisitor } from './plain-visitor.ts';
 import { MAP_LIMITS } from './wire-value.ts';
 import { VALUE, type JsonTape } from '../wire/json-tape.ts';
 
@@ -26,7 +27,7 @@ export class PlainColumns {
   readonly #writer: RecordWriter;
   readonly #tape: JsonTape;
   readonly #rowId: Uint8Array;
-  readonly #visitKey: () => string;
+  readonly #visitor: PlainVisitor;
   readonly #visitKeyLiteral = new KeyLiteral();
   readonly #pageKeyLiteral = new KeyLiteral();
   // Of the request.
@@ -39,12 +40,12 @@ export class PlainColumns {
   /** Where the row has its send time. */
   holeAt = 0;
 
-  /** `rowId` holds the id of the row that is being written; `visitKey` gives the key of its visit. */
-  constructor(writer: RecordWriter, tape: JsonTape, rowId: Uint8Array, visitKey: () => string) {
+  /** `rowId` holds the id of the row that is being written; `visitor` is its visitor. */
+  constructor(writer: RecordWriter, tape: JsonTape, rowId: Uint8Array, visitor: PlainVisitor) {
     this.#writer = writer;
     this.#tape = tape;
     this.#rowId = rowId;
-    this.#visitKey = visitKey;
+    this.#visitor = visitor;
   }
 
   /** Writes a column's field; returns its end, or -1 when it needs the slow way. `value` and `orValue` are -1 where there is none. */
@@ -139,7 +140,7 @@ export class PlainColumns {
         return copyWithin(view, at, starts[this.timeAt]!, ends[this.timeAt]!);
       }
       case 'visitKey':
-        return writeLiteral(view, at, this.#visitKeyLiteral.of(this.#visitKey()));
+        return writeLiteral(view, at, this.#visitKeyLiteral.of(this.#visitor.visitId()));
       case 'ownPageKey':
       case 'pageKey':
         return this.pageId === null ? at : writeLiteral(view, at, this.#pageKeyLiteral.of(this.pageId));

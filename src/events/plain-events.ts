@@ -8,26 +8,31 @@
  *
  * Called for every event, so: no strings, no objects, no calls into C++ but the hash.
  */
-import { hash } from 'node:crypto';
 import { NO_RULES, type MatchCost, type RuleSet } from '../rules/rule-set.ts';
+import { VALUE, type JsonTape } from '../wire/json-tape.ts';
 import { MAX_ACTION_ELEMENTS } from './check-event.ts';
-import { MAX_ROWS, tooManyTags } from './map-events.ts';
-import { TapeActionFields } from './tape-action-fields.ts';
-import { ELEMENT_KEYS, ELEMENT_XPATH, keyPlacesOf, planOf, type KeyPlaces, type Plan } from './column-plan.ts';
-import type { DataType } from './data-types.ts';
+import {
+  ELEMENT_KEYS,
+  ELEMENT_XPATH,
+  elementPlacesOf,
+  planNoteOf,
+  planOf,
+  type KeyPlaces,
+  type Plan,
+} from './column-plan.ts';
+import { copyWithin, literalOf, writeLiteral } from './copy-bytes.ts';
 import { ROW_FLAGS } from './event-row.ts';
-import { eventRowId, pageRequestId, ROW_ID_BYTES, vstRequestId } from './ids.ts';
+import { eventRowId, ROW_ID_BYTES } from './ids.ts';
+import { MAX_ROWS, tooManyTags } from './map-events.ts';
 import { Occurrences } from './occurrences.ts';
 import type { PageDomains } from './page-domains.ts';
+import { PlainColumns, type SharedFields } from './plain-columns.ts';
+import { PlainDigests } from './plain-digests.ts';
+import { PlainVisitor } from './plain-visitor.ts';
 import { KEY_TIME_BYTES, RECORD_HEADER_BYTES, type RecordWriter } from './record-writer.ts';
 import { writeTag } from './tag-record.ts';
-import { integerOf, writeHex } from './tape-bytes.ts';
-import { writeCanonical } from './tape-canonical.ts';
-import { isSameWithin } from '../lib/key-bytes.ts';
-import { copyWithin, literalOf, writeLiteral, type Literal } from './copy-bytes.ts';
-import { PlainColumns, type SharedFields } from './plain-columns.ts';
-import { SHAPE_NOTES, type Shape } from '../wire/json-shape.ts';
-import { VALUE, type JsonTape } from '../wire/json-tape.ts';
+import { TapeActionFields } from './tape-action-fields.ts';
+import { integerOf, isRawText, writeHex, writeTime } from './tape-bytes.ts';
 
 /** Data types whose events this takes, with what it has to know of each. */
 const PLAIN_TYPES = {
@@ -54,42 +59,25 @@ export type PlainRequest = {
   readonly rules: RuleSet;
 };
 
-const VISITOR_WIDTH = 64;
-const SESSION_WIDTH = 50;
 /** More than all that a line can hold besides the event's own values: user agent, ip, ids, numbers, commas. */
 const LINE_ROOM_BYTES = 8 * 1024;
-
-const NO_HEAD = { dataType: undefined, literal: literalOf(new Uint8Array(0)) } as const;
 
 const COMMA = 0x2c;
 const NO_PLACES = new Int32Array(ELEMENT_KEYS.length).fill(-1);
 
-/** What is known of a shape of events: where its keys are, and its plan for each data type. */
-type ShapeNote = { readonly places: KeyPlaces; readonly plans: Map<PlainType, Plan>; last: Plan | undefined };
-
 export class PlainEvents {
   readonly #writer: RecordWriter;
   readonly #pageDomains: PageDomains;
-  /** What is hashed before an event, for the project of the request. */
-  readonly #digestHeads = new Map<DataType, Literal>();
-  #lastHead: { readonly dataType: DataType | undefined; readonly literal: Literal } = NO_HEAD;
   readonly #rowIdLiteral = literalOf(Buffer.alloc(ROW_ID_BYTES));
   readonly #rowId = Buffer.from(this.#rowIdLiteral.words.buffer, 0, ROW_ID_BYTES);
   readonly #columns: PlainColumns;
+  readonly #visitor: PlainVisitor;
+  readonly #digests: PlainDigests;
   readonly #fields: TapeActionFields;
   /** Rows of action_tag that the last mapped event has made. */
   tags = 0;
   readonly #tape: JsonTape;
   #request: PlainRequest;
-  // The visitor of the event before; events of a request mostly are of one.
-  #visitor = '';
-  #session = '';
-  #hasVisitor = false;
-  #uStart = 0;
-  #uEnd = 0;
-  #sStart = 0;
-  #sEnd = 0;
-  #visitId: string | undefined;
   /** The type of the element before. */
   #type = '';
   // The event being mapped.
@@ -110,20 +98,19 @@ export class PlainEvents {
       rules: NO_RULES,
     };
     this.#fields = new TapeActionFields(tape);
-    this.#columns = new PlainColumns(writer, tape, this.#rowId, () => this.#visitKey());
+    this.#visitor = new PlainVisitor(writer, tape);
+    this.#digests = new PlainDigests(writer, tape);
+    this.#columns = new PlainColumns(writer, tape, this.#rowId, this.#visitor);
   }
 
   /** Begins with a request, whose body is on the tape. */
   begin(request: PlainRequest): void {
     this.#writer.clearBehind(this.#tape.json);
-    if (this.#request.ai !== request.ai) {
-      this.#digestHeads.clear();
-      this.#lastHead = NO_HEAD;
-    }
     this.#request = request;
     this.#columns.isWeb = request.isWeb;
     this.#columns.shared = request.fields;
-    this.#hasVisitor = false;
+    this.#visitor.begin(request.ai);
+    this.#digests.begin(request.ai);
   }
 
   /** Gives the `t` of an element; undefined when the element is not plain, or its type is no text. */
@@ -131,7 +118,7 @@ export class PlainEvents {
     const { elements, values, json } = this.#tape;
     const shape = elements.shapes[element];
     if (shape === undefined) return undefined;
-    const { t } = noteOf(shape).places;
+    const { t } = planNoteOf(shape).places;
     if (t < 0) return undefined;
     const value = elements.firsts[element]! + t;
     if (!isRawText(values.kinds[value]!)) return undefined;
@@ -144,7 +131,7 @@ export class PlainEvents {
   /** Counts the elements of `e[]` of a plain element. */
   countActions(element: number): number {
     const { elements, values } = this.#tape;
-    const { e } = noteOf(elements.shapes[element]!).places;
+    const { e } = planNoteOf(elements.shapes[element]!).places;
     if (e < 0) return 0;
     const value = elements.firsts[element]! + e;
     if (values.kinds[value] !== VALUE.objects) return 0;
@@ -155,14 +142,15 @@ export class PlainEvents {
   /** Remembers the domain of a page event, if it is one and plain; false when it has to be done the slow way. */
   rememberDomain(element: number): boolean {
     const tape = this.#tape;
-    const { places } = noteOf(tape.elements.shapes[element]!);
+    const { places } = planNoteOf(tape.elements.shapes[element]!);
     const first = tape.elements.firsts[element]!;
     if (places.d < 0) return true;
     const { kinds, starts, ends } = tape.values;
     const domain = first + places.d;
     if (kinds[domain] === VALUE.null) return true;
-    if (!isRawText(kinds[domain]!) || !this.#readTime(first, places) || !this.#readVisitor(first, places)) return false;
-    const id = pageRequestId(this.#request.ai, this.#visitor, this.#session, this.#timeMs);
+    if (!isRawText(kinds[domain]!) || !this.#readTime(first, places) || !this.#visitor.read(first, places))
+      return false;
+    const id = this.#visitor.pageId(this.#timeMs);
     this.#pageDomains.set(id, tape.json.toString('utf8', starts[domain], ends[domain]));
     return true;
   }
@@ -178,7 +166,7 @@ export class PlainEvents {
     this.tags = 0;
     const shape = tape.elements.shapes[element]!;
     const first = tape.elements.firsts[element]!;
-    const note = noteOf(shape);
+    const note = planNoteOf(shape);
     if (!this.#readEvent(first, note.places, dataType)) return 0;
     let plan = note.last?.dataType === dataType ? note.last : note.plans.get(dataType);
     if (plan === undefined) {
@@ -189,7 +177,7 @@ export class PlainEvents {
     const eventBytes = tape.elementEnds[element]! - tape.elementStarts[element]!;
     const roomBytes = 4 * eventBytes + LINE_ROOM_BYTES;
     writer.reserve(roomBytes);
-    const digest = dataType === 'visit' || dataType === 'page' ? undefined : this.#digest(element, dataType);
+    const digest = dataType === 'visit' || dataType === 'page' ? undefined : this.#digests.of(element, dataType);
     const occurrence = digest === undefined ? 0 : this.#request.occurrences.count(digest);
     let rows = 1;
     let firstElement = 0;
@@ -238,8 +226,8 @@ export class PlainEvents {
       isWeb,
       rowId: this.#rowId,
       keyTimeAt: this.#keyTimeAt,
-      visitorStart: this.#uStart,
-      visitorEnd: this.#uEnd,
+      visitorStart: this.#visitor.start,
+      visitorEnd: this.#visitor.end,
     };
     for (const ruleId of ruleIds) writeTag(this.#writer, action, ruleId);
   }
@@ -247,25 +235,24 @@ export class PlainEvents {
   /** Reads what every row of the event needs; false when it is not there in the plain form. */
   #readEvent(first: number, places: KeyPlaces, dataType: PlainType): boolean {
     const { kinds } = this.#tape.values;
-    if (!this.#readTime(first, places) || !this.#readVisitor(first, places)) return false;
+    if (!this.#readTime(first, places) || !this.#visitor.read(first, places)) return false;
     if (dataType === 'action') {
       if (places.e < 0 || kinds[first + places.e] !== VALUE.objects) return false;
       const count = this.#tape.values.ends[first + places.e]! - this.#tape.values.starts[first + places.e]!;
       if (count === 0 || count > MAX_ACTION_ELEMENTS) return false;
     }
-    if (dataType === 'custom_event' && !this.#isFilledText(first, places.n)) return false;
+    if (dataType === 'custom_event' && !this.#visitor.isFilledText(first, places.n)) return false;
     this.#columns.pageId = null;
     this.#columns.domain = null;
-    const { ai } = this.#request;
     if (dataType === 'visit') return true;
     if (dataType === 'page') {
-      this.#columns.pageId = pageRequestId(ai, this.#visitor, this.#session, this.#timeMs);
+      this.#columns.pageId = this.#visitor.pageId(this.#timeMs);
       return true;
     }
     if (dataType === 'evar' || dataType === 'vstr') return true; // no column of theirs needs the page
     if (places.ptm >= 0 && kinds[first + places.ptm] !== VALUE.null) {
       if (kinds[first + places.ptm] !== VALUE.integer) return false;
-      this.#columns.pageId = pageRequestId(ai, this.#visitor, this.#session, this.#integer(first + places.ptm));
+      this.#columns.pageId = this.#visitor.pageId(this.#integer(first + places.ptm));
     }
     if (dataType === 'action' || (places.d >= 0 && kinds[first + places.d] !== VALUE.null)) return true;
     if (this.#columns.pageId === null) return true;
@@ -280,66 +267,9 @@ export class PlainEvents {
     return true;
   }
 
-  #readVisitor(first: number, { u, s }: KeyPlaces): boolean {
-    const { json, values } = this.#tape;
-    const { view } = this.#writer; // the text stands at its front
-    const { kinds, starts, ends } = values;
-    if (!this.#isFilledText(first, u) || !isRawText(kinds[first + u]!)) return false;
-    const uStart = starts[first + u]!;
-    const uEnd = ends[first + u]!;
-    if (uEnd - uStart > VISITOR_WIDTH) return false;
-    let [sStart, sEnd] = [0, 0];
-    if (s >= 0 && kinds[first + s] !== VALUE.null) {
-      if (!isRawText(kinds[first + s]!)) return false;
-      sStart = starts[first + s]!;
-      sEnd = ends[first + s]!;
-      if (sEnd - sStart > SESSION_WIDTH) return false;
-    }
-    const isSame =
-      this.#hasVisitor &&
-      isSameWithin(view, uStart, uEnd, this.#uStart, this.#uEnd) &&
-      isSameWithin(view, sStart, sEnd, this.#sStart, this.#sEnd);
-    this.#uStart = uStart;
-    this.#uEnd = uEnd;
-    this.#sStart = sStart;
-    this.#sEnd = sEnd;
-    if (isSame) return true;
-    this.#hasVisitor = true;
-    this.#visitor = json.toString('utf8', uStart, uEnd);
-    this.#session = json.toString('utf8', sStart, sEnd);
-    this.#visitId = undefined;
-    return true;
-  }
-
-  #isFilledText(first: number, place: number): boolean {
-    if (place < 0) return false;
-    const { kinds, starts, ends } = this.#tape.values;
-    return kinds[first + place]! >= VALUE.text && ends[first + place]! > starts[first + place]!;
-  }
-
   #integer(value: number): number {
     const { values } = this.#tape;
     return integerOf(this.#writer.view, values.starts[value]!, values.ends[value]!);
-  }
-
-  #digest(element: number, dataType: DataType): string {
-    const head = this.#digestHead(dataType);
-    // Written where the rows will stand, which are written after it.
-    const writer = this.#writer;
-    const { at, view } = writer;
-    const end = writeCanonical(view, writeLiteral(view, at, head), this.#tape, element);
-    return hash('sha256', new Uint8Array(view.buffer, at, end - at), 'binary');
-  }
-
-  #digestHead(dataType: DataType): Literal {
-    if (dataType === this.#lastHead.dataType) return this.#lastHead.literal;
-    let literal = this.#digestHeads.get(dataType);
-    if (literal === undefined) {
-      literal = literalOf(Buffer.from(`event\0${this.#request.ai}\0${dataType}\0`));
-      this.#digestHeads.set(dataType, literal);
-    }
-    this.#lastHead = { dataType, literal };
-    return literal;
   }
 
   /** Leaves the row's id in `#rowId`. */
@@ -347,7 +277,7 @@ export class PlainEvents {
     const id = this.#rowId;
     if (digest === undefined) {
       id.fill(0);
-      if (dataType === 'visit') writeHex(id, 0, this.#visitKey(), 0, 16);
+      if (dataType === 'visit') writeHex(id, 0, this.#visitor.visitId(), 0, 16);
       else {
         const pageId = this.#columns.pageId!;
         const timeMs = Number(pageId.slice(0, 13));
@@ -357,11 +287,6 @@ export class PlainEvents {
     } else if (place === 0 && occurrence === 0) {
       for (let byte = 0; byte < ROW_ID_BYTES; byte += 1) id[byte] = digest.charCodeAt(byte);
     } else eventRowId(digest, place, occurrence).copy(id);
-  }
-
-  #visitKey(): string {
-    this.#visitId ??= vstRequestId(this.#request.ai, this.#visitor, this.#session);
-    return this.#visitId;
   }
 
   /** Writes one row; false when a value needs the slow way. */
@@ -381,10 +306,11 @@ export class PlainEvents {
       else if (kind !== VALUE.null) return false;
     }
 
+    const visitor = this.#visitor;
     let at = start + RECORD_HEADER_BYTES;
-    at = copyWithin(view, at, this.#uStart, this.#uEnd);
+    at = copyWithin(view, at, visitor.start, visitor.end);
     out[at++] = 0;
-    at = copyWithin(view, at, this.#sStart, this.#sEnd);
+    at = copyWithin(view, at, visitor.sessionStart, visitor.sessionEnd);
     out[at++] = 0;
     this.#keyTimeAt = at;
     writeTime(view, at, dataType === 'visit' ? 0 : timeMs, 0x8000_0000);
@@ -422,34 +348,6 @@ export class PlainEvents {
     writer.header({ start, code: plan.kindCode, flags, lineStart, holeAt: this.#columns.holeAt, lineEnd });
     return true;
   }
-}
-
-function noteOf(shape: Shape): ShapeNote {
-  const known = shape.notes[SHAPE_NOTES.plan] as ShapeNote | undefined;
-  if (known !== undefined) return known;
-  const note: ShapeNote = { places: keyPlacesOf(shape), plans: new Map(), last: undefined };
-  shape.notes[SHAPE_NOTES.plan] = note;
-  return note;
-}
-
-/** Finds where an element of `e[]` of this shape has ELEMENT_KEYS. */
-function elementPlacesOf(shape: Shape): Int32Array {
-  const known = shape.notes[SHAPE_NOTES.element] as Int32Array | undefined;
-  if (known !== undefined) return known;
-  const places = Int32Array.from(ELEMENT_KEYS, (key) => shape.keys.indexOf(key));
-  shape.notes[SHAPE_NOTES.element] = places;
-  return places;
-}
-
-/** Says whether a value is a text whose bytes are itself. */
-function isRawText(kind: number): boolean {
-  return kind === VALUE.text || kind === VALUE.quotedText;
-}
-
-/** Writes a non-negative time as eight bytes, the highest first, with these bits flipped in the upper four. */
-function writeTime(to: DataView, at: number, timeMs: number, flip: number): void {
-  to.setUint32(at, Math.floor(timeMs / 0x1_0000_0000) ^ flip);
-  to.setUint32(at + 4, timeMs >>> 0);
 }
 
 function isText(json: Uint8Array, start: number, end: number, text: string): boolean {

@@ -1,4 +1,5 @@
 /** Reads and writes single values of a tape as bytes. Called several times for every event, so: no strings. */
+import { VALUE } from '../wire/json-tape.ts';
 
 const BACKSLASH = 0x5c;
 /** Two hex digits for each byte, as they are written. */
@@ -45,4 +46,15 @@ export function writeActionRequestId(to: DataView, at: number, isWeb: boolean, r
 
 function nibble(code: number): number {
   return code < 0x3a ? code - 0x30 : code - 0x57;
+}
+
+/** Says whether a value is a text whose bytes are itself. */
+export function isRawText(kind: number): boolean {
+  return kind === VALUE.text || kind === VALUE.quotedText;
+}
+
+/** Writes a non-negative time as eight bytes, the highest first, with these bits flipped in the upper four. */
+export function writeTime(to: DataView, at: number, timeMs: number, flip: number): void {
+  to.setUint32(at, Math.floor(timeMs / 0x1_0000_0000) ^ flip);
+  to.setUint32(at + 4, timeMs >>> 0);
 }
