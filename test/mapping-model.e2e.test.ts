@@ -104,7 +104,7 @@ const bare = fc.record(
   },
   { requiredKeys: ['t', 'tm', 'n', 'e'] },
 );
-const filled = fc.tuple(bare, fc.array(fc.tuple(fc.nat(), value), { maxLength: 12 })).map(([event, values]) => {
+const filled = fc.tuple(bare, fc.array(fc.tuple(fc.nat(), value), { maxLength: 20 })).map(([event, values]) => {
   const dataType = TYPES[event.t] ?? 'page';
   const keys = keysOf(dataType).filter((key) => !['u', 's', 't', 'tm', 'ptm', 'n', 'var'].includes(key));
   const more = values.map(([place, each]): [string, unknown] => [keys[place % Math.max(keys.length, 1)] ?? 'zz', each]);
@@ -114,7 +114,7 @@ const request = fc.record({
   place: fc.nat(),
   coding: fc.nat(),
   codingAgain: fc.nat(),
-  visitor: fc.nat(11),
+  visitor: fc.nat(79),
   events: fc.array(filled, { minLength: 1, maxLength: 8 }),
   isAscii: fc.boolean(),
   isChunked: fc.boolean(),
@@ -199,7 +199,7 @@ test('whatever is sent in whatever way comes out as the documents say, once', as
   const later: (() => void)[] = [];
   const hasVisit = new Set<number>();
   let clockMs = FIRST_TM;
-  for (const sent of fc.sample(request, { seed: 20_261_127, numRuns: 150 })) {
+  for (const sent of fc.sample(request, { seed: 20_261_127, numRuns: 200 })) {
     const visitor = {
       u: `visitor ${sent.visitor}`,
       ...(sent.visitor % 3 === 0 ? {} : { s: `session "${sent.visitor}"` }),
@@ -228,7 +228,7 @@ test('whatever is sent in whatever way comes out as the documents say, once', as
   for (const dataType of new Set(Object.values(TYPES))) {
     await t.test(`rows of ${dataType}`, () => {
       const expected = modelled.filter((row) => row.dataType === dataType);
-      assert.ok(expected.length > 10, `${expected.length} rows`);
+      assert.ok(expected.length > 40, `${expected.length} rows`);
       assert.deepEqual(
         tables[dataType].map((row) => comparable(withSortedMap(row), pageOf(row, pages))).sort(),
         expected.map(({ row, page }) => comparable(row, nameOf(page, pages))).sort(),
