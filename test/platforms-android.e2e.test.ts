@@ -31,7 +31,7 @@ const VISIT = {
   sh: 2400,
   sw: 1080,
   os: 'Android',
-  osv: 'Android 10',
+  osv: '10', // Build.VERSION.RELEASE, without the name
   cv: '5.1.0',
   ch: '华为应用市场',
   db: 'HUAWEI',
@@ -138,7 +138,7 @@ const ACTIVATION = {
   gaid: 'gaid-1',
   ua: 'Mozilla/5.0 (Linux; Android 10)',
   dm: 'LIO-AN00',
-  osv: 'Android 10',
+  osv: '10', // Build.VERSION.RELEASE, without the name
   link_id: 'aB3dE6gH',
   click_id: 'click-1',
   tm_click: PAGE_TIME - 100_000,
@@ -200,7 +200,7 @@ function checkVisit(tables: Tables): void {
     ip: '127.0.0.1',
     userAgent: DALVIK,
     operatingSystem: 'Android',
-    operatingSystemVersion: 'Android 10',
+    operatingSystemVersion: '10',
     clientVersion: '5.1.0',
     channel: '华为应用市场',
     deviceBrand: 'HUAWEI',
@@ -319,7 +319,7 @@ function checkActivation(tables: Tables): void {
     ip: '127.0.0.1',
     userAgent: 'Mozilla/5.0 (Linux; Android 10)', // what the event says, not the header
     platform: 'Android',
-    operatingSystemVersion: 'Android 10',
+    operatingSystemVersion: '10',
     sendTime: SEND_TIME,
     linkId: 'aB3dE6gH',
   });

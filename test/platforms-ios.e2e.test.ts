@@ -27,7 +27,7 @@ const IPHONE_VISIT = {
   sh: 2532,
   sw: 1170,
   os: 'iOS',
-  osv: 'iOS 14.6',
+  osv: '14.6', // UIDevice.systemVersion, without the name
   cv: '5.1',
   db: 'Apple',
   dm: 'iPhone13,2',
@@ -69,7 +69,7 @@ const IPHONE_ACTIVATION = {
   ui: 'AEBE52E7-03EE-455A-B3C4-E57283966239',
   iv: '68753A44-4D6F-1226-9C60-0050E4C00067',
   dm: 'iPhone13,2',
-  osv: 'iOS 14.6',
+  osv: '14.6', // UIDevice.systemVersion, without the name
 };
 
 const MATE = { visitUserId: 'harmony-device', sessionId: 'session-harmony' };
@@ -169,7 +169,7 @@ test('iOS', async (t) => {
       ip: '127.0.0.1',
       userAgent: CF_NETWORK,
       platform: 'iOS',
-      operatingSystemVersion: 'iOS 14.6',
+      operatingSystemVersion: '14.6',
       sendTime: SEND_TIME,
     });
   });
@@ -242,7 +242,7 @@ function checkIphoneVisit(tables: Tables): void {
     ip: '127.0.0.1',
     userAgent: CF_NETWORK,
     operatingSystem: 'iOS',
-    operatingSystemVersion: 'iOS 14.6',
+    operatingSystemVersion: '14.6',
     clientVersion: '5.1',
     deviceBrand: 'Apple',
     deviceModel: 'iPhone13,2',

@@ -1,4 +1,4 @@
-/** Mini programs 3.8, and what servers send: trailing slash, PHP's escapes, Java's snappy under application/json. */
+/** Mini programs 3.8 and 0.8, and what servers send: trailing slash, PHP's escapes, Java's snappy under application/json. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import snappy from 'snappyjs';
@@ -131,6 +131,53 @@ test('the mini program SDK 3.8', async (t) => {
   });
   await t.test('has the platform of the path where b is left out', () => {
     assert.equal(onlyRow(tables.page, { visitUserId: 'no-b' }).platform, 'MinP');
+  });
+});
+
+test('the mini program SDK 0.8', async (t) => {
+  const server = await startTestServer(t);
+  const of08 = { u: 'visitor-08', s: 'session-08', d: 'wx08', b: 'MinP' };
+  const onPage = { ...of08, ptm: PAGE_TIME, p: 'pages/index' };
+  await sendEvents(
+    server,
+    `/projects/${AI}/apps/wx08/collect?stm=${STM}`,
+    [
+      { ...onPage, t: 'cstm', tm: PAGE_TIME + 1, n: 'buy', var: { price: 14, ratio: 0.5 }, esid: 3 },
+      // A tapped tab has its element under another name than every other action.
+      {
+        ...onPage,
+        t: 'clck',
+        tm: PAGE_TIME + 2,
+        elem: [{ x: '#onTabItemTap', v: '我的', idx: 2, h: 'pages/me' }],
+        esid: 4,
+      },
+    ],
+    { headers: { 'Content-Type': 'application/json' } },
+  );
+  const tables = await exportRows(server, HOUR);
+  const common = { visitUserId: of08.u, sessionId: of08.s, domain: 'wx08', page: 'pages/index', sendTime: SEND_TIME };
+
+  await t.test('has its custom event, numbers as they were sent', () => {
+    assertRow(tables.custom_event[0], 'custom_event', {
+      ...common,
+      time: String(PAGE_TIME + 1),
+      pageTime: String(PAGE_TIME),
+      eventName: 'buy',
+      eventVariable: '{"price":"14","ratio":"0.5"}',
+      pageRequestId: new RegExp(`^${PAGE_TIME}[0-9a-f]{10}$`),
+    });
+  });
+  await t.test('has the tab that was tapped', () => {
+    assertRow(tables.action[0], 'action', {
+      ...common,
+      requestType: 'clck',
+      time: String(PAGE_TIME + 2),
+      href: 'pages/me',
+      requestValue: '我的',
+      index: '2',
+      pageRequestId: tables.custom_event[0]!.pageRequestId!,
+      actionRequestId: /^ma:[0-9a-f]{27}$/,
+    });
   });
 });
 

@@ -115,6 +115,7 @@ test('LZ-String in text forms', async (t) => {
     'base64 as it is': (json: string) => lzString.compressToBase64(json),
     uri: (json: string) => lzString.compressToEncodedURIComponent(json),
     json: (json: string) => encodeURIComponent(json),
+    'json in base64': (json: string) => encodeURIComponent(Buffer.from(json).toString('base64')), // IE 6 and 7
   };
   for (const [form, encode] of Object.entries(pixels)) {
     const data = encode(JSON.stringify(named(form)));

@@ -17,13 +17,18 @@ export function isWireObject(value: unknown): value is WireObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Gives the elements of an action: `e`, or where that is missing `elem`, as mini programs 0.8 name the tab that was tapped. */
+export function elementsOf(action: WireObject): unknown {
+  return action.e ?? action.elem;
+}
+
 /** Gives the reason why an event of an exported type is rejected; null when it is taken. `t` was read before. */
 export function rejectionOf(event: WireObject, type: string, isServerEvent: boolean): string | null {
   if (isServerEvent) return serverRejectionOf(event, type);
   if (readInteger(event.tm) === null) return 'tm is no whole number of milliseconds';
   if (isBlank(event.u)) return 'u (the visitor) is missing';
   if (type === 'cstm' && isBlank(event.n)) return 'n (the event name) is missing';
-  if (type === 'clck' || type === 'chng' || type === 'sbmt') return actionRejectionOf(event.e);
+  if (type === 'clck' || type === 'chng' || type === 'sbmt') return actionRejectionOf(elementsOf(event));
   return null;
 }
 

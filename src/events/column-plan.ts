@@ -43,7 +43,7 @@ export const ELEMENT_INDEX = 3;
 export const ELEMENT_XPATH = 5;
 
 /** Places of values that are looked at besides the columns; -1 where the event has no such key. */
-export type KeyPlaces = Readonly<Record<'t' | 'tm' | 'u' | 's' | 'ptm' | 'd' | 'n' | 'p' | 'q' | 'e', number>>;
+export type KeyPlaces = Readonly<Record<'t' | 'tm' | 'u' | 's' | 'ptm' | 'd' | 'n' | 'p' | 'q' | 'e' | 'elem', number>>;
 
 /** Finds where a shape has these keys. */
 function keyPlacesOf({ keys }: Shape): KeyPlaces {
@@ -59,6 +59,7 @@ function keyPlacesOf({ keys }: Shape): KeyPlaces {
     p: place('p'),
     q: place('q'),
     e: place('e'),
+    elem: place('elem'),
   };
 }
 

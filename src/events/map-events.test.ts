@@ -48,6 +48,18 @@ describe('mapEvents', () => {
     assert.equal(rejections.length, 4);
   });
 
+  it('takes elem for the elements of an action that has no e, and for no other', () => {
+    const { e: elements, ...bare } = click;
+    const { rows, rejections } = map([
+      { ...bare, elem: elements },
+      { ...bare, e: null, elem: elements },
+      { ...click, elem: [{}, {}, {}] },
+      { ...bare, e: [], elem: elements },
+    ]);
+    assert.equal(rows.filter(({ kind }) => kind === 'action').length, 6);
+    assert.deepEqual(rejections, ['e (the elements of an action) is missing or empty']);
+  });
+
   it('marks the first row of each event, so that events can be counted again', () => {
     const { rows } = map([click, page, {}]);
     assert.deepEqual(

@@ -11,7 +11,7 @@ import { dataTypeOf, ledgerLineOf, type LedgerLine } from './event-types.ts';
 import { ROW_FLAGS, type EventBatch, type EventRow, type Receipt } from './event-row.ts';
 import type { DataType } from './data-types.ts';
 import { AppError } from '../errors/app-error.ts';
-import { isWireObject, MAX_ACTION_ELEMENTS, rejectionOf } from './check-event.ts';
+import { elementsOf, isWireObject, MAX_ACTION_ELEMENTS, rejectionOf } from './check-event.ts';
 import { pageRequestIdOf, type RowContext, type WireObject } from './column-sources.ts';
 import {
   actionRequestId,
@@ -146,7 +146,8 @@ export function receiptsOf({ ignored, made }: Run, received: ReadonlyMap<LedgerL
 /** Counts the rows that an action makes, before the first is made. One with too many elements is rejected and makes none. */
 export function countActionRows(element: unknown): number {
   if (!isWireObject(element) || typeof element.t !== 'string' || dataTypeOf(element.t) !== 'action') return 0;
-  return Array.isArray(element.e) && element.e.length <= MAX_ACTION_ELEMENTS ? element.e.length : 0;
+  const elements = elementsOf(element);
+  return Array.isArray(elements) && elements.length <= MAX_ACTION_ELEMENTS ? elements.length : 0;
 }
 
 /** @throws AppError too_large when the actions of a request make more rows than one request may */
@@ -185,7 +186,7 @@ export function mapElement(run: Run, element: unknown, place: number): void {
   if (reason !== null || dataType === undefined) return refuse(reason ?? 't is unknown');
   const activation = run.request.activations?.get(place);
   if (activation?.isRepeated) return addTo(run.ignored, line, 1);
-  addTo(run.made, line, dataType === 'action' ? (element.e as readonly unknown[]).length : 1);
+  addTo(run.made, line, dataType === 'action' ? (elementsOf(element) as readonly unknown[]).length : 1);
   addRows(run, element, dataType, activation?.link);
 }
 
@@ -207,7 +208,7 @@ function addRows(run: Run, event: WireObject, dataType: DataType, link?: LinkFac
   const identify = rowIdentifier(run, event, dataType, { visitor, session, timeMs });
   const missing = missingDomain(run, event, dataType);
   const isUnlinked = lacksVisitor(request.pathWord, event);
-  const elements = dataType === 'action' ? (event.e as readonly WireObject[]) : NO_ELEMENT;
+  const elements = dataType === 'action' ? (elementsOf(event) as readonly WireObject[]) : NO_ELEMENT;
   // Whatever does not depend on the element is read once: an outer value may be as long as a whole event, and elements are many.
   const page = pageRequestIdOf(request.ai, event);
   const visitorKey = sortText(visitor, VISITOR_WIDTH);

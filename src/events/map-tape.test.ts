@@ -104,6 +104,7 @@ const event = fc
       lng: mostly(number),
       var: variables,
       e: mostly(fc.array(elementOfAction, { maxLength: 3 })),
+      elem: fc.oneof(fc.constant(null), fc.array(elementOfAction, { maxLength: 2 })),
       ...plainKeys,
     },
     { requiredKeys: [] },
@@ -226,6 +227,17 @@ describe('TapeMapper', () => {
     const click = { t: 'clck', u: 'visitor-1', s: 's', tm: 1_795_469_638_313, e: elements };
     const tagged = new Twins(compileRules(many)).compare(JSON.stringify([click, { ...click, e: [{ idx: 2 }] }]));
     assert.equal(tagged, 200 * 60);
+  });
+
+  test('counts the rows of elements called elem before it makes any', () => {
+    const elem = Array.from({ length: 5_000 }, () => ({}));
+    const click = { t: 'clck', u: 'visitor-1', s: 's', tm: 1_795_469_638_313 };
+    const clicks = Array.from({ length: 20 }, (_, place) => ({ ...click, ...(place % 2 ? {} : { e: null }), elem }));
+    new Twins().compare(JSON.stringify(clicks));
+    const json = Buffer.from(JSON.stringify([...clicks, { ...click, elem: [{}] }]));
+    const tape = new JsonTape();
+    assert.ok(tape.read(json, DEFAULT_WIRE_LIMITS));
+    assert.throws(() => new TapeMapper(tape, newMapper()).map(REQUEST), { code: 'too_large', message: /100001 rows/ });
   });
 
   storesTheSame('without rules', NO_RULES);

@@ -128,12 +128,14 @@ export class PlainEvents {
     return this.#type;
   }
 
-  /** Counts the elements of `e[]` of a plain element. */
+  /** Counts the elements of `e[]`, or of what stands for it, of a plain element. */
   countActions(element: number): number {
     const { elements, values } = this.#tape;
-    const { e } = planNoteOf(elements.shapes[element]!).places;
-    if (e < 0) return 0;
-    const value = elements.firsts[element]! + e;
+    const { e, elem } = planNoteOf(elements.shapes[element]!).places;
+    const first = elements.firsts[element]!;
+    const place = e >= 0 && values.kinds[first + e] !== VALUE.null ? e : elem;
+    if (place < 0) return 0;
+    const value = first + place;
     if (values.kinds[value] !== VALUE.objects) return 0;
     const count = values.ends[value]! - values.starts[value]!;
     return count > MAX_ACTION_ELEMENTS ? 0 : count;

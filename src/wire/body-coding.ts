@@ -3,6 +3,7 @@
 /** A coding as metrics name it: what was undone to reach the JSON text; `-xor` where the XOR was undone first. */
 export type BodyCoding =
   | 'json'
+  | 'json-base64'
   | 'json-xor'
   | 'snappy'
   | 'snappy-xor'
@@ -30,6 +31,7 @@ export type WireBody = {
 /** What a coding is called in a sentence to the sender. */
 export const CODING_NAMES: Readonly<Record<BodyCoding, string>> = {
   json: 'plain JSON',
+  'json-base64': 'JSON in Base64',
   'json-xor': 'JSON under XOR',
   snappy: 'snappy',
   'snappy-xor': 'snappy under XOR',

@@ -4,7 +4,8 @@
  * Headers are hints. Android in debug mode names snappy and XOR and sends plain JSON; the Java SDK sends snappy as
  * application/json; the web SDK names nothing. And a packed body may begin with `[` by chance. So each candidate is only tried,
  * and counts when JSON comes out (decode-body.ts). Order: plain JSON if it begins like it; what the headers name; the same with
- * the XOR the other way round; LZ-String where the path or a header allows it; and, off the web paths, the rest as guesses.
+ * the XOR the other way round; LZ-String where the path or a header allows it, and JSON in Base64 where it begins like that; and,
+ * off the web paths, the rest as guesses.
  *
  * Nothing is decoded before its turn, and the XOR is undone once for all candidates that need it.
  */
@@ -12,7 +13,13 @@ import { AppError } from '../errors/app-error.ts';
 import type { BodyCoding, WireBody } from './body-coding.ts';
 import { looksLikeJson } from './json-array.ts';
 import { decodeLz4Block } from './lz4-block.ts';
-import { isLzStringText, isLzStringUri, unpackLzStringText, unpackLzStringUtf16 } from './lz-string-text.ts';
+import {
+  isLzStringText,
+  isLzStringUri,
+  unpackBase64,
+  unpackLzStringText,
+  unpackLzStringUtf16,
+} from './lz-string-text.ts';
 import { decodeLzString } from './lz-string.ts';
 import { decodeSnappy } from './snappy.ts';
 import { applyXor, xorKeyOf } from './xor.ts';
@@ -72,11 +79,17 @@ export function* listCandidates(request: WireBody): Generator<Candidate, void> {
   if (canXor && (named !== undefined || !isCrypted)) yield candidate('json', true, true);
 }
 
-/** The forms of LZ-String that this body can be in. */
+/** The forms of LZ-String that this body can be in, and Base64 of the JSON itself, which the oldest browsers send (IE 6 and 7). */
 function* listLzString(body: Buffer): Generator<Candidate, void> {
   const isGuess = false;
   const isText = isLzStringText(body);
   if (isText) {
+    // LZ-String of JSON never unpacks to bytes that begin like JSON, so which of the two it is shows at once.
+    const json = unpackBase64(body);
+    if (looksLikeJson(json)) {
+      yield { coding: 'json-base64', isGuess, decode: (maxDecodedBytes) => takePlain(json, maxDecodedBytes) };
+      return;
+    }
     const coding = isLzStringUri(body) ? 'lz-string-uri' : 'lz-string-base64';
     yield { coding, isGuess, decode: (maxDecodedBytes) => decodeLzString(unpackLzStringText(body), maxDecodedBytes) };
   }

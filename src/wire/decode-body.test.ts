@@ -34,6 +34,7 @@ const anyString = fc.array(fc.nat(0xffff), { maxLength: 12 }).map((units) => Str
 /** How each coding is written, with the request that an SDK sends it in. */
 const CODINGS: Readonly<Record<BodyCoding, { encode: (json: Buffer) => Buffer; hints: Hints }>> = {
   json: { encode: (json) => json, hints: { compressCodec: '0' } },
+  'json-base64': { encode: (json) => Buffer.from(json.toString('base64')), hints: WEB },
   'json-xor': { encode: (json) => xorBody(json, STM), hints: NAMES_XOR },
   snappy: { encode: (json) => compress(json), hints: { compressCodec: '2' } },
   'snappy-xor': { encode: (json) => xorBody(compress(json), STM), hints: { ...NAMES_XOR, compressCodec: '2' } },
@@ -192,6 +193,8 @@ describe('decodePixel', () => {
     ['Base64, escaped', encodeURIComponent(lzString.compressToBase64(JSON_BODY.toString())), 'lz-string-base64'],
     ['Base64, not escaped', lzString.compressToBase64(JSON_BODY.toString()), 'lz-string-base64'],
     ['UTF-16 text, escaped', encodeURIComponent(lzString.compressToUTF16(JSON_BODY.toString())), 'lz-string-utf16'],
+    ['Base64 of the JSON itself, as from IE 6', JSON_BODY.toString('base64'), 'json-base64'],
+    ['Base64 of the JSON itself, escaped', encodeURIComponent(JSON_BODY.toString('base64')), 'json-base64'],
     ['plain JSON, escaped', encodeURIComponent(JSON_BODY.toString()), 'json'],
     ['plain JSON, escaped in lower case', encodeURIComponent(JSON_BODY.toString()).toLowerCase(), 'json'],
   ];
@@ -209,6 +212,19 @@ describe('decodePixel', () => {
         const data = lzString.compressToEncodedURIComponent(JSON.stringify([text]));
         for (const sent of [data, encodeURIComponent(data), data.replaceAll('+', '%20')]) {
           assert.deepEqual(pixel(sent).values, [text]);
+        }
+      }),
+    );
+  });
+
+  test('reads Base64 of JSON with any text, whether its plus is escaped or not', () => {
+    fc.assert(
+      fc.property(anyString, (text) => {
+        const data = Buffer.from(JSON.stringify([text])).toString('base64');
+        for (const sent of [data, encodeURIComponent(data), data.replaceAll('+', '%20'), data.replaceAll('=', '')]) {
+          const decoded = pixel(sent);
+          assert.equal(decoded.coding, 'json-base64');
+          assert.deepEqual(decoded.values, JSON.parse(JSON.stringify([text])));
         }
       }),
     );

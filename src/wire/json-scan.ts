@@ -60,6 +60,8 @@ export function scanJson(json: Buffer, limits: WireLimits): JsonScan {
 
   const end = json.length;
   let depth = 0;
+  /** Where the bracket of each open level stands. */
+  const opens: number[] = [];
   let values = 0;
   let elements = 0;
   let elementStart = isArray ? start + 1 : start;
@@ -73,7 +75,7 @@ export function scanJson(json: Buffer, limits: WireLimits): JsonScan {
       case NUMBER: {
         const safeEnd = endOfSafeInteger(json, at);
         const next = safeEnd > 0 ? safeEnd : endOfNumber(json, at);
-        if (safeEnd === 0 && losesText(json, at, next)) textNumbers.push(at);
+        if (safeEnd === 0 && losesText(json, at, next, opens[depth] ?? start)) textNumbers.push(at);
         at = next - 1;
         break;
       }
@@ -93,6 +95,7 @@ export function scanJson(json: Buffer, limits: WireLimits): JsonScan {
         if (depth > limits.maxDepth) {
           throw new AppError('too_deep', `it is nested more than ${limits.maxDepth} levels deep`);
         }
+        opens[depth] = at;
         if (values > limits.maxValues) throw tooLarge(`it has more than ${limits.maxValues} values`);
         break;
       case CLOSE:

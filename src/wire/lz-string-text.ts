@@ -42,6 +42,11 @@ export function unpackLzStringText(text: Buffer): Buffer {
   return packer.finish();
 }
 
+/** Unpacks Base64 of bytes, not of LZ-String's bits: what is left behind the last whole byte is dropped. Never throws. */
+export function unpackBase64(text: Buffer): Buffer {
+  return Buffer.from(text.toString('latin1').replaceAll(' ', '+'), 'base64');
+}
+
 /**
  * Unpacks the UTF-16 form, sent as UTF-8 text.
  * @throws AppError undecodable_body at a character that the form does not use.

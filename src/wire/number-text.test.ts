@@ -59,6 +59,16 @@ describe('a number on the wire', () => {
     assert.deepEqual(parse(`[${plain.join()}]`), plain.map(Number));
   });
 
+  test('becomes text under tm, ptm and stm of an object inside an event, such as var', () => {
+    const inside = '{"tm":50.0,"ptm" : 1e3,"stm":12345678901234567890,"b":[{"tm":2.50}]}';
+    const expected = { tm: '50.0', ptm: '1e3', stm: '12345678901234567890', b: [{ tm: 2.5 }] };
+    assert.deepEqual(parse(`[{"var":${inside},"tm":1.0},{"tm":2.0,"var" :\n${inside}}]`), [
+      { var: expected, tm: 1 },
+      { tm: 2, var: expected },
+    ]);
+    assert.deepEqual(parse(`{"tm":1.0,"var":${inside},"ptm":3.0}`), [{ tm: 1, var: expected, ptm: 3 }]);
+  });
+
   test('stays a number under the keys tm, ptm and stm, and only there', () => {
     const text =
       '{"tm":1795469638624.0,"ptm" : 50.0,"stm":\n1e3,"atm":50.0,"tms":50.0,"m":50.0,"x\\"tm":50.0,"tm\\\\":50.0,"e":[{"tm":2.50}],"var":{"a":["tm",50.0]}}';

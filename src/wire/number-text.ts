@@ -3,7 +3,8 @@
  *
  * Shops on Java and Android put 64-bit order ids and decimals such as 50.0 into `var`, and the export shows values as text:
  * through a double, 9007199254740993 would become 9007199254740992 and 50.0 would become 50. Such a number becomes a string of
- * its wire text; all others stay numbers, and so do the times `tm`, `ptm` and `stm`, with which one calculates.
+ * its wire text; all others stay numbers, and so do the times `tm`, `ptm` and `stm` of events and of the elements of `e[]`, with which
+ * one calculates. In `var` these keys are a shop's own, like all others.
  *
  * Quotes in the bytes rather than JSON.parse's reviver with `context.source`: a body with one such number would be parsed a second
  * time, and the reviver is called for every value (measured 6 times the cost of a plain parse).
@@ -44,10 +45,13 @@ export function endOfNumber(json: Buffer, from: number): number {
   return at;
 }
 
-/** Says whether the number in [from, until) is to become a string of its text. A number in a place where JSON has none is not. */
-export function losesText(json: Buffer, from: number, until: number): boolean {
+/**
+ * Says whether the number in [from, until) is to become a string of its text. A number in a place where JSON has none is not.
+ * `openAt` is where the bracket stands that the number is directly in.
+ */
+export function losesText(json: Buffer, from: number, until: number, openAt: number): boolean {
   if (printsAsWritten(json, from, until)) return false;
-  return json[skipBlanks(json, until)] !== COLON && !isTimeValue(json, from);
+  return json[skipBlanks(json, until)] !== COLON && !isTimeValue(json, from, openAt);
 }
 
 /** Puts quotes around the numbers that begin at these places; the text stays JSON. */
@@ -81,12 +85,13 @@ function isShortDecimal(json: Buffer, from: number, until: number): boolean {
   return dot > first && dot + 1 < until && json[dot] === DOT && endOfDigits(json, dot + 1) === until;
 }
 
-/** Says whether the value that begins here belongs to the key `tm`, `ptm` or `stm`. */
-function isTimeValue(json: Buffer, valueStart: number): boolean {
+/** Says whether the value that begins here belongs to the key `tm`, `ptm` or `stm` of an object that is no other object's value. */
+function isTimeValue(json: Buffer, valueStart: number, openAt: number): boolean {
   const colon = skipBlanksBack(json, valueStart) - 1;
   if (json[colon] !== COLON) return false;
   const keyEnd = skipBlanksBack(json, colon);
   if (json[keyEnd - 2] !== LETTER_M || json[keyEnd - 3] !== LETTER_T) return false;
+  if (json[skipBlanksBack(json, openAt) - 1] === COLON) return false;
   return TIME_KEY.test(json.toString('latin1', Math.max(0, keyEnd - 6), keyEnd));
 }
 
