@@ -98,6 +98,30 @@ describe('the commands', () => {
     }
   });
 
+  it('calls no backup erased that has no such project, unless another of those named has it', async (t) => {
+    const folder = await temporaryFolder(t);
+    const data = join(folder, 'data');
+    const [older, newer] = [join(folder, 'older'), join(folder, 'newer')] as const;
+    await runTidegate('project', 'create', '--data', data, '--name', 'Other');
+    await runTidegate('backup', '--data', data, older);
+    await runTidegate('project', 'create', '--data', data, '--name', 'Shop', '--ai', 'shop');
+    await runTidegate('backup', '--data', data, newer);
+    const erase = (ai: string, ...more: readonly string[]) =>
+      runTidegate('erase', 'backup', '--ai', ai, '--visitor', 'u-1', ...more);
+    const misspelt = await erase('shpo', older, newer);
+    assert.equal(misspelt.exitCode, 1);
+    assert.match(misspelt.stderr, /There is no project shpo in what was named, and nothing was erased\./);
+    const right = await erase('shop', older, newer);
+    assert.equal(right.exitCode, 0, right.stderr);
+    const [ofOlder, ofNewer] = [`${older}: there is no project shop in it`, `${newer}: none of the visitors was in it`];
+    assert.equal(right.stdout, `${ofOlder}, so nothing was to erase.\n${ofNewer}.\n`);
+    const asJson = await erase('shop', '--json', older, newer);
+    assert.deepEqual(JSON.parse(asJson.stdout), [
+      { backup: older, hours: null },
+      { backup: newer, hours: [] },
+    ]);
+  });
+
   it('makes no directory for a command that only reads', async (t) => {
     const data = join(await temporaryFolder(t), 'typo');
     for (const words of [['project', 'list'], ['project', 'show', '--ai', 'x'], ['verify']]) {
