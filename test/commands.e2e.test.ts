@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -26,6 +26,9 @@ describe('the commands', () => {
     const { exitCode, stderr } = await runTidegate('project', 'delete');
     assert.equal(exitCode, 2);
     assert.match(stderr, /there is no command "project delete"; see tidegate --help/);
+    const reversed = await runTidegate('--data', '/srv/tidegate', 'project', 'list');
+    assert.equal(reversed.exitCode, 2);
+    assert.equal(reversed.stderr, 'tidegate: --data stands before the command; write tidegate COMMAND [OPTIONS].\n');
   });
 
   it('takes over the ids and keys that shipped apps and old scripts hold', async (t) => {
@@ -96,6 +99,54 @@ describe('the commands', () => {
       assert.notEqual(exitCode, 0);
       assert.match(stderr, /^tidegate: .*nowhere.*\n$/, 'one line');
     }
+  });
+
+  it('names a folder, and a file below a file, that it was to read', async (t) => {
+    const folder = await temporaryFolder(t);
+    const which = ['--data', join(folder, 'data'), '--ai', '0a1b2c3d4e5f6789'];
+    await runTidegate('project', 'create', ...which, '--name', 'Shop');
+    await writeFile(join(folder, 'file'), '');
+    const below = join(folder, 'file', 'below');
+    for (const words of [['import'], ['rule', 'import'], ['rejected', 'replay', '--file']]) {
+      const ofFolder = await runTidegate(...words, folder, ...which);
+      assert.deepEqual([ofFolder.exitCode, ofFolder.stderr], [2, `tidegate: ${folder} is a folder; name a file.\n`]);
+      const ofFile = await runTidegate(...words, below, ...which);
+      const sentence = `tidegate: ${below}: a file stands where a folder should be (ENOTDIR).`;
+      assert.deepEqual([ofFile.exitCode, ofFile.stderr.startsWith(sentence)], [1, true], ofFile.stderr);
+    }
+  });
+
+  it('changes no rule when nothing is said, or two things that cannot both be', async (t) => {
+    const which = ['--data', join(await temporaryFolder(t), 'data'), '--ai', '0a1b2c3d4e5f6789'];
+    await runTidegate('project', 'create', ...which, '--name', 'Shop');
+    const added = await runTidegate('rule', 'add', ...which, '--name', 'Buy', '--type', 'clck', '--json');
+    const set = ['rule', 'set', ...which, '--rule', (JSON.parse(added.stdout) as { ruleId: string }).ruleId];
+    for (const [words, sentence] of [
+      [[], 'Name what to change; see --help.'],
+      [['--value', 'x', '--clear', 'value'], '--value is given and cleared at once.'],
+    ] as const) {
+      const { exitCode, stderr } = await runTidegate(...set, ...words);
+      assert.deepEqual([exitCode, stderr], [2, `tidegate: ${sentence}\n`]);
+    }
+  });
+
+  it('says what keeps it from a data directory, and not that there is none', async (t) => {
+    const data = join(await temporaryFolder(t), 'round');
+    await symlink('round', data);
+    const { exitCode, stderr } = await runTidegate('project', 'list', '--data', data);
+    assert.equal(exitCode, 1);
+    assert.match(
+      stderr,
+      /^tidegate: The data directory .+round cannot be used: its links go round in a circle \(ELOOP\)\./,
+    );
+  });
+
+  it('says how the first project of a data directory is made', async (t) => {
+    const data = join(await temporaryFolder(t), 'data');
+    await mkdir(data);
+    await writeFile(join(data, 'catalog.sqlite'), '');
+    const { stdout } = await runTidegate('project', 'list', '--data', data);
+    assert.ok(stdout.endsWith(`make one with: tidegate project create --data ${data} --name NAME\n`), stdout);
   });
 
   it('calls no backup erased that has no such project, unless another of those named has it', async (t) => {

@@ -53,7 +53,9 @@ export const projectListCommand: Command = {
         ),
       );
     else if (projects.length === 0)
-      print('There is no project yet; make one with: tidegate project create --name NAME');
+      print(
+        `There is no project yet; make one with: tidegate project create --data ${options.text('data')} --name NAME`,
+      );
     else for (const project of projects) print(`${project.ai}  ${project.uid}  ${project.name}`);
   },
 };

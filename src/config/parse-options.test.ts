@@ -55,4 +55,9 @@ test('an option without a text is a fault, and not as if it were not there', () 
   for (const args of [['--xpath', ''], ['--xpath='], ['--index='], ['--xpath']])
     assert.throws(() => parseOptions(args, {}, command), /needs a value/, args.join(' '));
   assert.deepEqual(parseOptions(['--clear='], {}, command).values.list('clear'), []);
+  assert.throws(
+    () => parseOptions(['--index', '-1'], {}, command),
+    /^ConfigurationError: --index needs a value\. A value that begins with - is written --index=-1\.$/,
+  );
+  assert.equal(parseOptions(['--xpath=-x'], {}, command).values.text('xpath'), '-x');
 });

@@ -126,7 +126,9 @@ function readArguments(
       token.value === undefined ||
       (token.value.startsWith('-') && !token.inlineValue && token.value.length > 1)
     ) {
-      faults.push(`--${name} needs a value.`);
+      const inline =
+        token.value === undefined ? '' : ` A value that begins with - is written --${name}=${token.value}.`;
+      faults.push(`--${name} needs a value.${inline}`);
     } else
       given.set(
         name,
