@@ -98,7 +98,8 @@ export function parseOptions(
 
 function readVariable(name: OptionName, environment: NodeJS.ProcessEnv): string | undefined {
   const variable = environmentName(name);
-  return variable === undefined ? undefined : environment[variable];
+  const text = variable === undefined ? undefined : environment[variable];
+  return text === '' && !isMany(name) ? undefined : text; // as a compose file hands on what nobody has set
 }
 
 function readArguments(
