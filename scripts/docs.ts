@@ -112,8 +112,8 @@ configuration file.
 * \`--name VALUE\` and \`--name=VALUE\` are the same. A flag such as \`--json\` needs no value; any other option needs one that is not
   empty, but for a list.
 * What a command is to do is said on its line alone: a variable that somebody has forgotten narrows no rule and erases no visitor.
-* A variable that begins with \`TIDEGATE_\` and names none of these options stops the program, because a misspelt one would do nothing. An empty one is as
-  one that is not set.
+* A variable that begins with \`TIDEGATE_\` and names none of these options stops the program, because a misspelt one would do nothing.
+  An empty one is as one that is not set.
 * All faults are said at once, and the program ends with 2.
 
 ## Commands

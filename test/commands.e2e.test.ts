@@ -58,6 +58,8 @@ describe('the commands', () => {
     const wrong = await runTidegate('project', 'create', '--data', data, '--name', 'Other', '--uid', 'short');
     assert.equal(wrong.exitCode, 2);
     assert.match(wrong.stderr, /--uid: eight letters and digits/);
+    const twoLines = await runTidegate('project', 'create', '--data', data, '--name', 'Two\nlines');
+    assert.deepEqual([twoLines.exitCode, /--name: .+ no control characters/.test(twoLines.stderr)], [2, true]);
   });
 
   it('prints everything into a pipe, however much it is, and says when it cannot', async (t) => {

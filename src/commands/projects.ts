@@ -136,7 +136,8 @@ async function buildProject(options: OptionValues): Promise<Project> {
   if (!/^[0-9A-Za-z]{8}$/.test(project.uid)) faults.push('--uid: eight letters and digits.');
   if (!/^[\x21-\x7e]{1,128}$/.test(project.clientId))
     faults.push('--client-id: printable ASCII without blanks, at most 128, since it is sent in a header.');
-  if (project.name.length > 200) faults.push('--name: at most 200 characters.');
+  if (project.name.length > 200 || /\p{Cc}/u.test(project.name))
+    faults.push('--name: at most 200 characters, and no control characters.'); // each project is a line of the list
   if (faults.length > 0) throw new ConfigurationError(faults);
   return project;
 }
