@@ -10,6 +10,7 @@ const childProcess = require('child_process');
 const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
+const timers = require('timers');
 const { takeLock } = require('./setup-lock.cjs');
 const { cacheFile, command, fail, isTest, ROOT, runLogged, say, SetupError, shown } = require('./setup-run.cjs');
 const { installTestTools } = require('./setup-test-tools.cjs');
@@ -154,7 +155,7 @@ try {
   fault = error instanceof SetupError ? error.message : `the set-up failed: ${error.message}.`;
 }
 // Not before here is a signal heard: all until now was one turn of the event loop.
-setImmediate(() => {
+timers.setImmediate(() => {
   if (isInterrupted) return process.exit(EXIT_INTERRUPTED);
   if (fault === null) return;
   say(fault);
