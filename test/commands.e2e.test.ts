@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { temporaryFolder } from './helpers/temporary-folder.ts';
 import { PROGRAM, runTidegate } from './helpers/tidegate-command.ts';
+import { spawnTidegate } from './helpers/tidegate-server.ts';
+import { waitUntil } from './helpers/wait-until.ts';
 
 const run = promisify(execFile);
 
@@ -145,10 +147,14 @@ describe('the commands', () => {
 
   it('says how the first project of a data directory is made', async (t) => {
     const data = join(await temporaryFolder(t), 'data');
-    await mkdir(data);
-    await writeFile(join(data, 'catalog.sqlite'), '');
-    const { stdout } = await runTidegate('project', 'list', '--data', data);
-    assert.ok(stdout.endsWith(`make one with: tidegate project create --data ${data} --name NAME\n`), stdout);
+    const hint = `There is no project yet; make one with: tidegate project create --data ${data} --name NAME\n`;
+    const server = spawnTidegate(t, data);
+    await waitUntil('the server says it', () => server.printed().endsWith(`Ctrl-C stops it.\n${hint}`));
+    assert.equal((await runTidegate('project', 'list', '--data', data)).stdout, hint);
+    await runTidegate('project', 'create', '--data', data, '--name', 'Shop');
+    const again = spawnTidegate(t, data);
+    await waitUntil('it serves', () => again.printed().includes('Ctrl-C stops it.\n'));
+    assert.ok(!again.printed().includes('no project'));
   });
 
   it('calls no backup erased that has no such project, unless another of those named has it', async (t) => {

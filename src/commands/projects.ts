@@ -52,10 +52,7 @@ export const projectListCommand: Command = {
           2,
         ),
       );
-    else if (projects.length === 0)
-      print(
-        `There is no project yet; make one with: tidegate project create --data ${options.text('data')} --name NAME`,
-      );
+    else if (projects.length === 0) print(hintAtFirstProject(options.text('data')));
     else for (const project of projects) print(`${project.ai}  ${project.uid}  ${project.name}`);
   },
 };
@@ -93,6 +90,11 @@ export const projectShowCommand: Command = {
 /** Gives what the project itself says; the server's options are known to the server alone. */
 function ownValue(timeline: SettingTimeline, name: SettingName, hour: Hour): SettingChange['value'] | undefined {
   return name === 'export' ? timeline.isExported(hour) : timeline.find(name, hour);
+}
+
+/** Says how the first project of a data directory is made. */
+export function hintAtFirstProject(data: string): string {
+  return `There is no project yet; make one with: tidegate project create --data ${data} --name NAME`;
 }
 
 type Description = {
