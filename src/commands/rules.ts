@@ -56,8 +56,8 @@ export const ruleSetCommand: Command = {
   required: ['ai', 'rule'],
   run: ({ options, print }) =>
     withProject(options, async (catalog, ai) => {
-      const changes = changesOf(options);
       const before = await findRule(catalog, ai, options.text('rule'));
+      const changes = changesOf(options);
       const draft = parseRule({ ...before, ...changes });
       printRule(await catalog.rules.replace(ai, before.ruleId, draft), options, print);
     }),
