@@ -113,6 +113,7 @@ configuration file.
   empty, but for a list.
 * What a command is to do is said on its line alone: a variable that somebody has forgotten narrows no rule and erases no visitor.
 * A variable that begins with \`TIDEGATE_\` and names none of these options stops the program, because a misspelt one would do nothing.
+  An empty one is as one that is not set.
 * All faults are said at once, and the program ends with 2.
 
 ## Commands

@@ -10,6 +10,7 @@ const childProcess = require('child_process');
 const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
+const timers = require('timers');
 const { takeLock } = require('./setup-lock.cjs');
 const { cacheFile, command, fail, isTest, ROOT, runLogged, say, SetupError, shown } = require('./setup-run.cjs');
 const { installTestTools } = require('./setup-test-tools.cjs');
@@ -22,6 +23,9 @@ const PINNED_NODE = path.join(MODULES, 'node', 'bin', 'node');
 const OLDEST_SETUP_NODE = 18;
 const OLDEST_NODE = 24;
 
+/** What a shell gives for a program that Ctrl-C has ended. */
+const EXIT_INTERRUPTED = 130;
+
 /** What the user's npm settings or NODE_ENV may say against it, and the pinned Node would be left out. */
 const NPM_CI = [
   'ci',
@@ -32,6 +36,8 @@ const NPM_CI = [
   '--no-dry-run',
 ];
 
+let isInterrupted = false;
+
 function main() {
   const found = process.versions.node;
   if (majorOf(found) < OLDEST_SETUP_NODE) {
@@ -39,6 +45,8 @@ function main() {
     fail(`${needed}; install Node ${OLDEST_NODE} from https://nodejs.org and run ${command} again.`);
   }
   const release = takeLock(cacheFile('setup.lock'));
+  // Ctrl-C reaches what runs too. npm takes some seconds to undo what it did, and until then the clone is not free for the next set-up.
+  process.on('SIGINT', () => (isInterrupted = true));
   try {
     installPackages();
     if (isTest) installTestTools();
@@ -140,9 +148,16 @@ function build() {
   if (status !== 0) say(`dist/ could not be built, so the sources run as they are (log: ${shown(log)}).`);
 }
 
+let fault = null;
 try {
   main();
 } catch (error) {
-  say(error instanceof SetupError ? error.message : `the set-up failed: ${error.message}.`);
-  process.exitCode = 1;
+  fault = error instanceof SetupError ? error.message : `the set-up failed: ${error.message}.`;
 }
+// Not before here is a signal heard: all until now was one turn of the event loop.
+timers.setImmediate(() => {
+  if (isInterrupted) return process.exit(EXIT_INTERRUPTED);
+  if (fault === null) return;
+  say(fault);
+  process.exit(1);
+});

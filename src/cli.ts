@@ -10,7 +10,7 @@ import { COMMANDS } from './commands/commands.ts';
 import { commandHelp, groupHelp, programHelp } from './commands/help.ts';
 import { parseOptions } from './config/parse-options.ts';
 import { AppError, ConfigurationError } from './errors/app-error.ts';
-import { describeFault, isSystemError } from './lib/system-error.ts';
+import { describeFaultOfFile, isSystemError } from './lib/system-error.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -35,6 +35,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const command = COMMANDS.find(({ words }) => words.every((word, place) => args[place] === word));
   if (!command) {
+    if (args[0]?.startsWith('-')) {
+      console.error(`tidegate: ${args[0]} stands before the command; write tidegate COMMAND [OPTIONS].`);
+      return EXIT_USAGE;
+    }
     const words = args.filter((word) => !word.startsWith('-'));
     const begun = COMMANDS.filter((one) => one.words.length > 1 && one.words[0] === words[0]);
     if (begun.length > 0 && words.length === 1) {
@@ -93,7 +97,7 @@ function tell(error: unknown): number {
     return EXIT_FAILED;
   }
   if (error instanceof Error && 'syscall' in error) {
-    console.error(`tidegate: ${describeFault(error)}. Mend that and run the command again.`);
+    console.error(`tidegate: ${describeFaultOfFile(error)}. Mend that and run the command again.`);
     return EXIT_FAILED;
   }
   console.error('tidegate: something went wrong that should not:', error);

@@ -88,7 +88,13 @@ export type Workshop = {
 };
 
 /** A running server. */
-export type Server = { readonly host: string; readonly port: number; close(): Promise<void> };
+export type Server = {
+  readonly host: string;
+  readonly port: number;
+  /** Whether there was any when it was opened; without one every event is refused. */
+  readonly hadProjects: boolean;
+  close(): Promise<void>;
+};
 
 /** Opens what imports and exports need; whoever counts exports gives its callbacks. */
 export async function openWorkshop(
@@ -207,6 +213,7 @@ export async function openServer(config: ServerConfig): Promise<Server> {
     );
     const { catalog, store, runner, erasures, reader, jobs, packages, storeRoot, packagesRoot } = workshop;
     const { clickIndex, clickIndexPath } = workshop;
+    const hadProjects = (await catalog.projects.list()).length > 0;
     const imports = new ImportRecovery({ catalog, reader, clock, logger });
     await imports.recoverAll();
     addServerMetrics(registry, catalog);
@@ -302,7 +309,7 @@ export async function openServer(config: ServerConfig): Promise<Server> {
       loops.stop(); // now, so that exports and requests end side by side
       return closers.close();
     };
-    return { host: serving.host, port: serving.port, close };
+    return { host: serving.host, port: serving.port, hadProjects, close };
   } catch (error) {
     await closers.close();
     throw error;

@@ -64,14 +64,14 @@ describe('tidegate serve', { timeout: 60_000 }, () => {
     makeReadOnly(disk);
     await assertRefuses(
       data,
-      /^The data directory .+ cannot be used: the file system is read-only \(EROFS\)\. Give --data a directory that this user can write\.$/,
+      /^The data directory .+ cannot be used: the file system is read-only \(EROFS\)\. Check --data, and that this user can write there\.$/,
     );
   });
 
   it('says in one sentence that the hour log is read-only', { skip: NO_MOUNTS }, async (t) => {
     const { data, disk } = await dataOnSmallDisk(t, { part: 'hour-log', sizeBytes: 4 * 1024 * 1024 });
     makeReadOnly(disk);
-    await assertRefuses(data, /^The hour log .+ cannot be used: the file system is read-only \(EROFS\)\. Give .+\.$/);
+    await assertRefuses(data, /^The hour log .+ cannot be used: the file system is read-only \(EROFS\)\. Check .+\.$/);
   });
 
   it('says in one sentence that the data directory is a file, or lies below one', async (t) => {

@@ -37,7 +37,10 @@ describe('a full disk', { skip: NO_MOUNTS, timeout: 240_000 }, () => {
       assert.equal(refusal.status, 503);
       assert.match(refusal.retryAfter, /^\d+$/);
       assert.equal(refusal.body.code, 'store_unavailable');
-      assert.match(refusal.body.message, /could not be stored: the disk is full .*Try again as Retry-After says/);
+      assert.match(
+        refusal.body.message,
+        /could not be stored: the disk is full .*Try again soon, over HTTP as Retry-After says/,
+      );
       assert.match(await unreadiness(server, 'store'), /^Events are refused: the disk is full \(ENOSPC\)\. .+\.$/);
       const segments = await segmentsOf(data);
       for (let i = 0; i < 20; i += 1) assert.ok(!(await postNames(server.baseUrl, [`refused-${i}`])));

@@ -1,10 +1,23 @@
 // scripts/setup.cjs, as users meet it: quiet when nothing is to do, one sentence when it cannot go on.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from './helpers/at-end.ts';
 import { temporaryFolder } from './helpers/temporary-folder.ts';
+import { waitUntil } from './helpers/wait-until.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -38,6 +51,32 @@ describe('scripts/setup.cjs', () => {
     const clone = await copyClone(t);
     linkPackages(clone);
     assert.deepEqual(runSetup(clone, { path: clone }), { status: 0, stderr: '' });
+  });
+
+  it('keeps the clone after Ctrl-C until npm has undone what it did', async (t) => {
+    const clone = await copyClone(t);
+    const at = (name: string) => join(clone, 'bin', name);
+    mkdirSync(join(clone, 'bin'));
+    const undo = 'touch told; until [ -e go ]; do sleep 0.02; done; exit 1';
+    const npm = `#!/bin/sh\ncd bin\ntrap '${undo}' INT\ntouch begun\nwhile :; do sleep 0.02; done\n`;
+    writeFileSync(at('npm'), npm, { mode: 0o700 });
+    const child = spawn(process.execPath, [join(clone, 'scripts/setup.cjs')], {
+      cwd: clone,
+      env: { ...process.env, PATH: `${join(clone, 'bin')}:${process.env.PATH}` },
+      stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true, // a process group, as a terminal makes
+    });
+    atEnd(t, () => writeFileSync(at('go'), '')); // so that npm ends in any case
+    const ended = Promise.all([once(child, 'exit'), text(child.stderr)]);
+    await waitUntil('npm has begun', () => existsSync(at('begun')));
+    process.kill(-child.pid!, 'SIGINT');
+    await waitUntil('npm has heard of it', () => existsSync(at('told')));
+    assert.equal(readFileSync(join(clone, '.cache/setup.lock'), 'utf8'), String(child.pid));
+    writeFileSync(at('go'), '');
+    const [exit, stderr] = await ended;
+    assert.deepEqual(exit, [130, null]);
+    assert.match(stderr, /^tidegate: installing the packages .+\n$/);
+    assert.ok(!existsSync(join(clone, '.cache/setup.lock')));
   });
 
   it('takes over the lock of a set-up that was killed', async (t) => {

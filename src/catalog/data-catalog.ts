@@ -1,11 +1,12 @@
 /** The catalog of a data directory: what every process of this machine opens. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../errors/app-error.ts';
 import { inDataDirectory } from '../errors/data-directory.ts';
 import type { Clock } from '../lib/clock.ts';
 import { makeFolder } from '../lib/empty-folder.ts';
+import { describeFault, isSystemError } from '../lib/system-error.ts';
 import type { Catalog } from './catalog.ts';
 import { openCatalog } from './open-catalog.ts';
 
@@ -23,7 +24,16 @@ export async function openExistingCatalog(data: string, clock: Clock): Promise<C
 
 /** Refuses a directory that holds no data, or is a backup, or the half of one. @throws AppError data_directory */
 export function refuseUnusable(data: string): void {
-  if (!existsSync(catalogPath(data))) throw new AppError('data_directory', `There is no Tidegate data in ${data}.`);
+  try {
+    statSync(catalogPath(data));
+  } catch (error) {
+    const isNothing = isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR');
+    // Whoever may not look into it would be told that there is nothing, and might make it anew.
+    const sentence = isNothing
+      ? `There is no Tidegate data in ${data}.`
+      : `The data directory ${data} cannot be used: ${describeFault(error)}.`;
+    throw new AppError('data_directory', sentence, { cause: error });
+  }
   refuseCopies(data);
 }
 

@@ -18,7 +18,7 @@ export class ClientAddresses {
     const faults = trustedProxies.filter((range) => !this.#trust(range));
     if (faults.length > 0) {
       throw new ConfigurationError(
-        faults.map((range) => `"${range}" is no address or range such as 10.0.0.0/8 (trusted proxies).`),
+        faults.map((range) => `--trusted-proxies: "${range}" is no address or range such as 10.0.0.0/8.`),
       );
     }
   }

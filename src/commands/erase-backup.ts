@@ -29,16 +29,26 @@ export const eraseBackupCommand: Command = {
   run: async ({ options, positionals, print, signal }) => {
     if (positionals.length === 0) throw new ConfigurationError(['Name the backups behind the options.']);
     refuseVisitors(options.list('visitor'));
-    const erased: object[] = [];
+    const ai = options.text('ai');
+    const erased: { readonly backup: string; readonly hours: readonly object[] | null }[] = [];
     for (const backup of positionals) {
       const erasure = await eraseBackup(resolve(backup), options, signal);
-      const hours = erasure?.certificate?.hours ?? [];
+      const hours = erasure ? (erasure.certificate?.hours ?? []) : null;
       erased.push({ backup, hours });
-      if (!options.flag('json')) print(`${backup}: visitors were in ${hours.length} hours, and are in it no more.`);
+      if (!options.flag('json')) print(`${backup}: ${describeHours(hours, ai)}`);
     }
     if (options.flag('json')) print(JSON.stringify(erased, null, 2));
+    // One backup may be older than the project; of a project that none has, the ai is misspelt.
+    if (erased.every(({ hours }) => hours === null))
+      throw new AppError('unknown_project', `There is no project ${ai} in what was named, and nothing was erased.`);
   },
 };
+
+function describeHours(hours: readonly object[] | null, ai: string): string {
+  if (hours === null) return `there is no project ${ai} in it, so nothing was to erase.`;
+  if (hours.length === 0) return 'none of the visitors was in it.';
+  return `visitors were in ${hours.length} ${hours.length === 1 ? 'hour' : 'hours'}, and are in it no more.`;
+}
 
 /** Erases from one backup. Undefined when it does not know the project. */
 async function eraseBackup(from: string, options: OptionValues, signal: AbortSignal): Promise<Erasure | undefined> {

@@ -137,6 +137,7 @@ function printErasure(erasure: Erasure, options: OptionValues, print: Print): vo
     return;
   }
   print(`${receiptId}  ${status}, ${whom}, asked for at ${requestedAt}, done at ${certificate.doneAt}`);
+  if (certificate.hours.length === 0) print('  No hour held anything of them.');
   for (const { hour, rows, before, after } of certificate.hours) {
     const counts = Object.entries(rows).map(([kind, count]) => `${count} ${kind}`);
     print(`  ${hour} (Beijing time): ${counts.join(', ')}; ${nameOf(before)} -> ${nameOf(after)}`);

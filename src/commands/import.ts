@@ -1,12 +1,11 @@
 /** `tidegate import`: fills past hours from NDJSON files and returns when they can be downloaded. */
-import { stat } from 'node:fs/promises';
 import { AppError, ConfigurationError } from '../errors/app-error.ts';
 import { formatBeijingHour } from '../events/hour.ts';
 import type { ImportSummary } from '../imports/import-events.ts';
 import { sourceOf } from '../imports/ndjson-lines.ts';
-import { isSystemError } from '../lib/system-error.ts';
 import type { Command } from './command.ts';
 import { ImportProgressPrinter } from './import-progress.ts';
+import { sizeOfFile } from './named-file.ts';
 import { WORKSHOP_OPTIONS, workshopConfigOf } from './server-config.ts';
 
 export const importCommand: Command = {
@@ -51,12 +50,7 @@ async function sizeOf(names: readonly string[]): Promise<number | undefined> {
   let bytes = 0;
   for (const name of names) {
     if (name === '-') return undefined;
-    const file = await stat(name).catch((error: unknown) => {
-      if (isSystemError(error, 'ENOENT')) throw new ConfigurationError([`There is no file ${name}.`]);
-      throw error;
-    });
-    if (file.isDirectory()) throw new ConfigurationError([`${name} is a folder; name its files.`]);
-    bytes += file.size;
+    bytes += await sizeOfFile(name);
   }
   return bytes;
 }

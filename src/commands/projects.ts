@@ -52,8 +52,7 @@ export const projectListCommand: Command = {
           2,
         ),
       );
-    else if (projects.length === 0)
-      print('There is no project yet; make one with: tidegate project create --name NAME');
+    else if (projects.length === 0) print(hintAtFirstProject(options.text('data')));
     else for (const project of projects) print(`${project.ai}  ${project.uid}  ${project.name}`);
   },
 };
@@ -91,6 +90,11 @@ export const projectShowCommand: Command = {
 /** Gives what the project itself says; the server's options are known to the server alone. */
 function ownValue(timeline: SettingTimeline, name: SettingName, hour: Hour): SettingChange['value'] | undefined {
   return name === 'export' ? timeline.isExported(hour) : timeline.find(name, hour);
+}
+
+/** Says how the first project of a data directory is made. */
+export function hintAtFirstProject(data: string): string {
+  return `There is no project yet; make one with: tidegate project create --data ${data} --name NAME`;
 }
 
 type Description = {
@@ -134,7 +138,8 @@ async function buildProject(options: OptionValues): Promise<Project> {
   if (!/^[0-9A-Za-z]{8}$/.test(project.uid)) faults.push('--uid: eight letters and digits.');
   if (!/^[\x21-\x7e]{1,128}$/.test(project.clientId))
     faults.push('--client-id: printable ASCII without blanks, at most 128, since it is sent in a header.');
-  if (project.name.length > 200) faults.push('--name: at most 200 characters.');
+  if (project.name.length > 200 || /\p{Cc}/u.test(project.name))
+    faults.push('--name: at most 200 characters, and no control characters.'); // each project is a line of the list
   if (faults.length > 0) throw new ConfigurationError(faults);
   return project;
 }

@@ -21,6 +21,7 @@ import type { HourLogReader } from '../store/hour-log/hour-log-reader.ts';
 import type { HourLog } from '../store/hour-log/hour-log.ts';
 import type { Command } from './command.ts';
 import { hourOption } from './hour-option.ts';
+import { sizeOfFile } from './named-file.ts';
 
 const HOURS_AT_ONCE = 100;
 
@@ -85,7 +86,10 @@ export const rejectedReplayCommand: Command = {
         await rejected.makeReady(hour, kept());
         const bytes = Readable.from(rejected.ndjson(ai, hour), { objectMode: false }) as AsyncIterable<Buffer>;
         source = { name: `hour ${formatBeijingHour(hour)}`, bytes };
-      } else source = sourceOf(file);
+      } else {
+        if (file !== '-') await sizeOfFile(file);
+        source = sourceOf(file);
+      }
       const retentionDays = options.integer('retention-days');
       const summary = await replayRejected(
         { ai, catalog, store, reader, rejected, storeRoot, clock: systemClock, retentionDays, signal },

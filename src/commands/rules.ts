@@ -3,7 +3,7 @@
  *
  * They work on the catalog itself, so they need no server; one that runs goes by the change at its next request.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import { openExistingCatalog } from '../catalog/data-catalog.ts';
 import type { OptionName } from '../config/option-table.ts';
@@ -15,6 +15,7 @@ import { CONDITION_NAMES, type ConditionName } from '../rules/action-fields.ts';
 import { parseRuleCsv, RULE_CSV_HEADER } from '../rules/rule-csv.ts';
 import { describeRule, parseRule, type Rule, type RuleInput } from '../rules/rule.ts';
 import type { Command } from './command.ts';
+import { sizeOfFile } from './named-file.ts';
 
 type Print = (line: string) => void;
 
@@ -56,8 +57,8 @@ export const ruleSetCommand: Command = {
   run: ({ options, print }) =>
     withProject(options, async (catalog, ai) => {
       const before = await findRule(catalog, ai, options.text('rule'));
-      const cleared = Object.fromEntries(clearedConditions(options).map((condition) => [condition, null]));
-      const draft = parseRule({ ...before, ...cleared, ...inputOf(options) });
+      const changes = changesOf(options);
+      const draft = parseRule({ ...before, ...changes });
       printRule(await catalog.rules.replace(ai, before.ruleId, draft), options, print);
     }),
 };
@@ -123,6 +124,17 @@ function inputOf(options: OptionValues): RuleInput {
   );
 }
 
+/** Gives what a rule is to have otherwise. @throws ConfigurationError when that is nothing, or something and its contrary */
+function changesOf(options: OptionValues): RuleInput {
+  const cleared = clearedConditions(options);
+  const given = inputOf(options);
+  const both = cleared.filter((condition) => condition in given);
+  if (both.length > 0) throw new ConfigurationError(both.map((name) => `--${name} is given and cleared at once.`));
+  if (cleared.length === 0 && Object.keys(given).length === 0)
+    throw new ConfigurationError(['Name what to change; see --help.']);
+  return { ...Object.fromEntries(cleared.map((condition) => [condition, null])), ...given };
+}
+
 function clearedConditions(options: OptionValues): readonly ConditionName[] {
   return options.list('clear').map((name) => {
     const condition = CONDITION_NAMES.find((known) => known === name);
@@ -133,12 +145,10 @@ function clearedConditions(options: OptionValues): readonly ConditionName[] {
 
 async function readCsv(path: string): Promise<string> {
   try {
-    const { size } = await stat(path);
-    if (size > MAX_CSV_BYTES)
+    if ((await sizeOfFile(path)) > MAX_CSV_BYTES)
       throw new AppError('import_invalid', `The file ${path} is larger than ${MAX_CSV_BYTES} bytes.`);
     return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
   } catch (error) {
-    if (isSystemError(error, 'ENOENT')) throw new ConfigurationError([`There is no file ${path}.`]);
     if (isSystemError(error, 'ERR_ENCODING_INVALID_ENCODED_DATA'))
       throw new AppError('import_invalid', `The file ${path} is no UTF-8.`, { cause: error });
     throw error;

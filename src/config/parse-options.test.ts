@@ -44,6 +44,21 @@ test('what a command is to do is said on its line alone, and a variable that wou
     );
 });
 
+test('an empty variable is as one that is not set, but for a list', () => {
+  const command = { options: ['listen', 'retention-days', 'data', 'trusted-proxies'], required: [] } as const;
+  const environment = {
+    TIDEGATE_LISTEN: '',
+    TIDEGATE_RETENTION_DAYS: '',
+    TIDEGATE_DATA: '',
+    TIDEGATE_TRUSTED_PROXIES: '',
+  };
+  const { values } = parseOptions([], environment, { ...command, takesPositionals: false });
+  assert.deepEqual(values.listen('listen'), { host: '127.0.0.1', port: 8080 });
+  assert.equal(values.integer('retention-days'), 15);
+  assert.equal(values.text('data'), './data');
+  assert.deepEqual(values.list('trusted-proxies'), []);
+});
+
 test('words are taken as they are, with line breaks and commas, and an empty one is not left out', () => {
   const command = { options: ['visitor'], required: [], takesPositionals: false } as const;
   const { values } = parseOptions(['--visitor', 'a\nb', '--visitor', 'c,d', '--visitor', ''], {}, command);
@@ -55,4 +70,9 @@ test('an option without a text is a fault, and not as if it were not there', () 
   for (const args of [['--xpath', ''], ['--xpath='], ['--index='], ['--xpath']])
     assert.throws(() => parseOptions(args, {}, command), /needs a value/, args.join(' '));
   assert.deepEqual(parseOptions(['--clear='], {}, command).values.list('clear'), []);
+  assert.throws(
+    () => parseOptions(['--index', '-1'], {}, command),
+    /^ConfigurationError: --index needs a value\. A value that begins with - is written --index=-1\.$/,
+  );
+  assert.equal(parseOptions(['--xpath=-x'], {}, command).values.text('xpath'), '-x');
 });

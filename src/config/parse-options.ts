@@ -98,7 +98,8 @@ export function parseOptions(
 
 function readVariable(name: OptionName, environment: NodeJS.ProcessEnv): string | undefined {
   const variable = environmentName(name);
-  return variable === undefined ? undefined : environment[variable];
+  const text = variable === undefined ? undefined : environment[variable];
+  return text === '' && !isMany(name) ? undefined : text; // as a compose file hands on what nobody has set
 }
 
 function readArguments(
@@ -126,7 +127,9 @@ function readArguments(
       token.value === undefined ||
       (token.value.startsWith('-') && !token.inlineValue && token.value.length > 1)
     ) {
-      faults.push(`--${name} needs a value.`);
+      const inline =
+        token.value === undefined ? '' : ` A value that begins with - is written --${name}=${token.value}.`;
+      faults.push(`--${name} needs a value.${inline}`);
     } else
       given.set(
         name,

@@ -20,10 +20,7 @@ export const ERROR_CATALOGUE = {
     status: 404,
     advice: 'Ask for an hour that is FINISHED and kept; the export call says how far an hour is.',
   },
-  hour_unreadable: {
-    status: 404,
-    advice: 'Ask for an hour that has ended and is within retention; Retry-After says when another can be read.',
-  },
+  hour_unreadable: { status: 404, advice: 'Ask for an hour that has ended and is within retention.' },
   unknown_receipt: {
     status: 404,
     advice: 'Use the receiptId that the request for the erasure was answered with, and its project.',
@@ -40,7 +37,7 @@ export const ERROR_CATALOGUE = {
   },
   store_unavailable: {
     status: 503,
-    advice: 'Try again as Retry-After says; the operator should look at /readyz and the disk.',
+    advice: 'Try again soon, over HTTP as Retry-After says; the operator should look at the disk and /readyz.',
   },
   // What an operator asked for
   rule_limit: { status: 409, advice: 'Remove rules, or give them more conditions; docs/rules.md has the limits.' },
@@ -102,7 +99,7 @@ export const ERROR_CATALOGUE = {
     status: 500,
     advice: 'Run the version of tidegate that wrote this data directory, or a newer one.',
   },
-  data_directory: { status: 500, advice: 'Give --data a directory that this user can write.' },
+  data_directory: { status: 500, advice: 'Check --data, and that this user can write there.' },
 } as const satisfies Record<string, { status: number; advice: string }>;
 
 /** A stable name of one kind of error. */

@@ -12,7 +12,7 @@
 import type { Logger } from 'pino';
 import { ATTRIBUTION_MS } from '../events/click-owner.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { addHours, beijingDayOf, formatBeijingHour, hourOf, HOURS_PER_DAY, type Hour } from '../events/hour.ts';
+import { addHours, beijingDayOf, hourOf, HOURS_PER_DAY, type Hour } from '../events/hour.ts';
 import { retainedFrom } from '../events/retention.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { PackageStore } from '../packages/package-store.ts';
@@ -99,8 +99,7 @@ export class RetentionSweep {
     const givenUp = retainedFrom(nowMs, 2 * catalog.settings.of(ai).retentionDays(nowMs, retentionDays));
     const kept: Hour[] = [];
     for (const { hour, isFailed } of unfinished.filter((task) => task.hour < limit)) {
-      if (isFailed && hour < givenUp)
-        logger.error({ ai, hour: formatBeijingHour(hour) }, 'An hour that could never be exported is deleted.');
+      if (isFailed && hour < givenUp) logger.error({ ai, hour }, 'An hour that could never be exported is deleted.');
       else kept.push(hour);
     }
     await catalog.settings.markDeletedBefore(ai, limit);

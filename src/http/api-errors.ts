@@ -4,6 +4,7 @@ import type { BaseLogger } from 'pino';
 import { AppError } from '../errors/app-error.ts';
 import { resemblesLink } from '../packages/signed-link.ts';
 import { buildAppErrorBody, buildErrorBody } from './error-body.ts';
+import { READ_METHODS } from './resource.ts';
 
 /** Makes the error of a path that no route takes. A broken link is told about links. */
 export function unknownPathError(request: FastifyRequest): AppError {
@@ -28,6 +29,8 @@ export function answerError(logger: BaseLogger, error: unknown, request: Fastify
   if (error instanceof AppError && error.retryAfterSeconds !== undefined) {
     reply.header('Retry-After', error.retryAfterSeconds);
   }
+  // A path that a route takes says itself what it takes; of the others, only a link takes anything.
+  if (status === 405 && !reply.hasHeader('Allow')) reply.header('Allow', READ_METHODS.join(', '));
   void reply.code(status).send(bodyOf(error, status, request));
 }
 

@@ -109,6 +109,21 @@ describe('GET of a link', () => {
     }
   });
 
+  test('sends nothing to whoever has the package already, as If-None-Match says', async (t) => {
+    const { get, entry } = await openPackageServer(t);
+    const whole = (await get()).content;
+    const marked = (mark: string, more = {}) => get(undefined, { headers: { 'If-None-Match': mark, ...more } });
+    for (const mark of [`"${entry.md5}"`, `W/"${entry.md5}"`, `"0", "${entry.md5}"`, '*']) {
+      const answer = await marked(mark, { Range: 'bytes=0-9' });
+      assert.deepEqual([answer.statusCode, answer.content.length], [304, 0], mark);
+      assert.equal(answer.headers.etag, `"${entry.md5}"`);
+    }
+    for (const other of ['"0"', entry.md5, '']) {
+      const answer = await marked(other);
+      assert.deepEqual([answer.statusCode, answer.content.equals(whole)], [200, true], other);
+    }
+  });
+
   test('takes a link to its last second and refuses it one second later, also for HEAD', async (t) => {
     const { get, clock } = await openPackageServer(t);
     clock.set(NOW_MS + 5 * 60_000);
@@ -159,7 +174,8 @@ describe('GET of a link', () => {
       target.replace('/part', '/../part'),
     ];
     for (const other of others) assert.equal((await get(other)).statusCode, 403, other);
-    assert.equal((await get(target, { method: 'POST' })).statusCode, 405);
+    const posted = await get(target, { method: 'POST' });
+    assert.deepEqual([posted.statusCode, posted.headers.allow], [405, 'GET, HEAD']);
   });
 
   test('answers 410 when the package has been removed', async (t) => {

@@ -4,7 +4,7 @@
  * The expiry is checked when a download starts; a running one is never cut off. The bytes go out as they lie in the store: as
  * `application/gzip` without Content-Encoding, whatever the client accepts, because a client that unpacks on the way would save a
  * CSV under a .gz name and find no checksum right. A signed link to a package that is not there any more is 410, since it was there
- * when the link was made.
+ * when the link was made. Who has the package already, as If-None-Match says, is answered 304 without its bytes.
  *
  * Cost: one open file and two chunks of memory a download, also when its client hangs up or stops reading (server.ts ends those).
  */
@@ -98,10 +98,12 @@ async function sendPackage(
   { logger, sender }: Downloads,
   { found, opened, request, reply }: Sending,
 ): Promise<FastifyReply> {
+  if (isKnown(request, found)) return reply.code(304).headers(markersOf(found)).send();
   const range = rangeOf(request, found);
   if (range.status === 'unsatisfiable') {
     void reply.code(416).header('Content-Range', `bytes */${found.bytes}`);
-    return reply.send(buildErrorBody('bad_request', `The package has ${found.bytes} bytes.`, request.id));
+    const message = `The range begins behind the end of the package, which has ${found.bytes} bytes.`;
+    return reply.send(buildErrorBody('bad_request', message, request.id));
   }
   const { from, until } = range.status === 'part' ? range : { from: 0, until: found.bytes };
   reply.hijack();
@@ -124,6 +126,12 @@ async function sendPackage(
   return reply;
 }
 
+/** Says whether the client has the package already (RFC 9110 §13.1.2, where weak marks compare as strong ones). */
+function isKnown({ headers }: FastifyRequest, found: LinkedEntry): boolean {
+  const marks = headers['if-none-match']?.split(',').map((mark) => mark.trim().replace(/^W\//, ''));
+  return marks !== undefined && (marks.includes('*') || marks.includes(etagOf(found)));
+}
+
 function rangeOf({ method, headers }: FastifyRequest, found: LinkedEntry): ByteRange {
   const ifRange = headers['if-range'];
   const isAsked = method === 'GET' && (ifRange === undefined || ifRange === etagOf(found));
@@ -135,15 +143,22 @@ function headersOf(found: LinkedEntry, range: ByteRange): Record<string, string 
     'Content-Type': 'application/gzip',
     'Content-Disposition': `attachment; filename="${found.name}"`,
     'Accept-Ranges': 'bytes',
-    ETag: etagOf(found),
-    'x-amz-meta-md5-hash': found.md5,
-    'Cache-Control': 'private, no-transform', // no proxy may keep it past the link's end, or unpack it
+    ...markersOf(found),
     ...(range.status === 'part'
       ? {
           'Content-Length': range.until - range.from,
           'Content-Range': `bytes ${range.from}-${range.until - 1}/${found.bytes}`,
         }
       : { 'Content-Length': found.bytes, 'Content-MD5': Buffer.from(found.md5, 'hex').toString('base64') }),
+  };
+}
+
+/** What tells one package from another, and who may keep it. */
+function markersOf(found: LinkedEntry): Record<string, string> {
+  return {
+    ETag: etagOf(found),
+    'x-amz-meta-md5-hash': found.md5,
+    'Cache-Control': 'private, no-transform', // no proxy may keep it past the link's end, or unpack it
   };
 }
 

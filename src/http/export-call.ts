@@ -57,9 +57,12 @@ export function parseExportCall(sent: SentExportCall): ExportCall {
   return { status: 'readable', date, dataType, expireMinutes, echo };
 }
 
-/** Reads how long links are to live; a sentence when it cannot be read. */
+/**
+ * Reads how long links are to live; a sentence when it cannot be read. The document's URL always has `?expire=`, and its value is
+ * optional: a script that was given none sends it empty.
+ */
 export function parseExpireMinutes(query: URLSearchParams): number | string {
-  const name = EXPIRE_NAMES.find((candidate) => query.has(candidate));
+  const name = EXPIRE_NAMES.find((candidate) => query.getAll(candidate).some((text) => text !== ''));
   if (name === undefined) return DEFAULT_EXPIRE_MINUTES;
   const [text = '', ...more] = query.getAll(name);
   const minutes = more.length === 0 && /^\d{1,5}$/.test(text) ? Number(text) : NaN;

@@ -246,7 +246,7 @@ describe('GET /v2/insights', () => {
         'expire=-1',
         'expire=1e9',
         'expire=abc',
-        'expire=',
+        'expire=null',
         'minutes=10081',
         'minute=1.5',
         'expire=5&expire=6',
@@ -285,6 +285,8 @@ describe('GET /v2/insights', () => {
       ['?minutes=60', 60],
       ['?minute=10080', 10080],
       ['?expire=7&minutes=8&unknown=9', 7],
+      ['?expire=', 5], // a script that fills in what it was not given
+      ['?expire=&minutes=8', 8],
     ] as const) {
       const [link] = (await get(`${hourPath}${query}`)).json.downloadLinks;
       assert.equal(new URL(link!).searchParams.get('Expires'), String(NOW_MS / 1000 + minutes * 60), query);

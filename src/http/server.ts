@@ -157,7 +157,7 @@ function listen(server: Server, { host, port }: HttpServerOptions['listen']): Pr
 }
 
 const LISTEN_FAULTS = {
-  EADDRINUSE: 'another program listens there already; stop it or choose another port.',
+  EADDRINUSE: 'another program listens there already; stop it, or choose another address with --listen.',
   EACCES: 'this user may not; choose a port from 1024 on, or give the program the right to.',
   EADDRNOTAVAIL: 'this machine has no such address; 0.0.0.0 means all it has.',
   ENOTFOUND: 'the host name is not known.',

@@ -37,3 +37,10 @@ export function describeFault(error: unknown): string {
   const words = PASSING_FAULTS[code] ?? OTHER_FAULTS[code];
   return words === undefined ? error.message.replace(/\.$/, '') : `${words} (${code})`;
 }
+
+/** Says the same with the file that it was about, where the error knows it. */
+export function describeFaultOfFile(error: unknown): string {
+  const words = describeFault(error);
+  const path = error instanceof Error && 'path' in error ? String(error.path) : '';
+  return path === '' || words.includes(path) ? words : `${path}: ${words}`;
+}
