@@ -5,6 +5,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, 
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { temporaryFolder } from './helpers/temporary-folder.ts';
+import { PATIENCE_MS } from './helpers/wait-until.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -81,6 +82,7 @@ function runSetup(
     cwd: clone,
     env: { ...process.env, PATH: path },
     encoding: 'utf8',
+    timeout: PATIENCE_MS,
   });
   return { status, stderr };
 }
