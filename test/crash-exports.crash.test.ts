@@ -174,7 +174,7 @@ async function dieAt(t: TestContext, point: CrashPoint, data: string, count: num
   const isDone = async (): Promise<boolean> =>
     point.stage === 'published'
       ? !existsSync(hourFolder(join(data, 'hour-log'), HOUR)) && (await findPackages(data)).size === 0
-      : (await exportedNames(doomed.baseUrl, doomed.clock, HOUR, 1_000).catch(() => [])).length > 0;
+      : (await exportedNames(doomed.baseUrl, doomed.clock, HOUR).catch(() => [])).length > 0;
   await waitUntil('the server has died or done its work', async () => dead.signal.aborted || (await isDone()));
   const isDead = dead.signal.aborted;
   if (!isDead) await doomed.kill('SIGKILL');

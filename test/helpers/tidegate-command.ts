@@ -1,5 +1,5 @@
 /** Runs bin/tidegate as a person does. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -8,6 +8,13 @@ import { PATIENCE_MS } from './wait-until.ts';
 export type CommandResult = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string };
 
 export const PROGRAM = join(import.meta.dirname, '../../bin/tidegate');
+
+/** Kills a program with this process, where that ends first, as when a test hangs: a server would serve on for ever. */
+export function killAtExit(child: ChildProcess): void {
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+}
 
 /** Runs a command to its end and gives what it printed. One that hangs is killed, and has no exit code. */
 export async function runTidegate(...args: readonly string[]): Promise<CommandResult> {
@@ -18,6 +25,7 @@ export async function runTidegate(...args: readonly string[]): Promise<CommandRe
     timeout: PATIENCE_MS,
     killSignal: 'SIGKILL',
   });
+  killAtExit(child);
   const [stdout, stderr, [exitCode]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
