@@ -44,7 +44,7 @@ async function readTable(server: ServerProcess, dataType: 'ads_track_click' | 'a
   return rows;
 }
 
-describe('kill -9 of collector processes under clicks and activations', { timeout: 240_000 }, () => {
+describe('kill -9 of collector processes under clicks and activations', () => {
   it('loses no answered click, and gives each device one activation, attributed', async (t) => {
     const data = await newDataDirectory(t);
     const start = (nowMs: number) => startServerProcess(t, { data, nowMs, changes: { collectors: 2 } });

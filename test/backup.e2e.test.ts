@@ -77,69 +77,65 @@ const MOMENTS: readonly [moment: string, isThere: (target: string) => () => bool
   ['when the hours are being copied', (target) => exists(target, 'hour-log/hours')],
 ];
 
-test(
-  'a backup made while events come in and an hour ends has every event acknowledged before, once, and answers the same links',
-  { timeout: 240_000 },
-  async (t) => {
-    const data = await newDataDirectory(t);
-    const nowMs = hourEndMs(HOUR) - BEFORE_END_MS;
-    const changes = { collectors: 2, segmentBytes: 64 * 1024 };
-    const server = await startServerProcess(t, { data, nowMs, changes });
-    const stream = new EventStream(t, {
-      baseUrl: () => server.baseUrl,
-      clients: 6,
-      eventsPerRequest: 10,
-      prefix: 'b',
-    });
-    await stream.reach(1_000);
-    server.clock.set(hourEndMs(HOUR));
-    const token = await tokenOf(server);
-    const published: Published[] = [await download(server, token, HOUR)];
+test('a backup made while events come in and an hour ends has every event acknowledged before, once, and answers the same links', async (t) => {
+  const data = await newDataDirectory(t);
+  const nowMs = hourEndMs(HOUR) - BEFORE_END_MS;
+  const changes = { collectors: 2, segmentBytes: 64 * 1024 };
+  const server = await startServerProcess(t, { data, nowMs, changes });
+  const stream = new EventStream(t, {
+    baseUrl: () => server.baseUrl,
+    clients: 6,
+    eventsPerRequest: 10,
+    prefix: 'b',
+  });
+  await stream.reach(1_000);
+  server.clock.set(hourEndMs(HOUR));
+  const token = await tokenOf(server);
+  const published: Published[] = [await download(server, token, HOUR)];
 
-    const backups: { target: string; acknowledged: ReadonlySet<string>; until: Hour; published: Published[] }[] = [];
-    for (const [place, [moment, isThere]] of MOMENTS.entries()) {
-      const hour = addHours(HOUR, place + 1);
-      const target = join(dirname(data), `backups of today, Übung 数据/${place}`);
-      await stream.reach(stream.acknowledged.size + 500);
-      const acknowledged = new Set(stream.acknowledged);
-      const before = [...published];
-      const backup = runTidegate('backup', target, '--data', data, '--json');
-      await waitUntil(`the backup is at the moment: ${moment}`, isThere(target));
-      server.clock.set(hourEndMs(hour));
-      const { exitCode, stdout, stderr } = await backup;
-      assert.deepEqual([exitCode, stderr], [0, '']);
-      const printed = JSON.parse(stdout) as { readonly files: number; readonly faults: readonly string[] };
-      assert.ok(printed.files > 10, stdout);
-      assert.deepEqual(printed.faults, []);
-      backups.push({ target, acknowledged, until: hour, published: before });
-      published.push(await download(server, token, hour));
-    }
-    await stream.stop();
-    const lastMs = server.clock.nowMs();
-    await server.kill('SIGKILL');
-    await rm(data, { recursive: true });
+  const backups: { target: string; acknowledged: ReadonlySet<string>; until: Hour; published: Published[] }[] = [];
+  for (const [place, [moment, isThere]] of MOMENTS.entries()) {
+    const hour = addHours(HOUR, place + 1);
+    const target = join(dirname(data), `backups of today, Übung 数据/${place}`);
+    await stream.reach(stream.acknowledged.size + 500);
+    const acknowledged = new Set(stream.acknowledged);
+    const before = [...published];
+    const backup = runTidegate('backup', target, '--data', data, '--json');
+    await waitUntil(`the backup is at the moment: ${moment}`, isThere(target));
+    server.clock.set(hourEndMs(hour));
+    const { exitCode, stdout, stderr } = await backup;
+    assert.deepEqual([exitCode, stderr], [0, '']);
+    const printed = JSON.parse(stdout) as { readonly files: number; readonly faults: readonly string[] };
+    assert.ok(printed.files > 10, stdout);
+    assert.deepEqual(printed.faults, []);
+    backups.push({ target, acknowledged, until: hour, published: before });
+    published.push(await download(server, token, hour));
+  }
+  await stream.stop();
+  const lastMs = server.clock.nowMs();
+  await server.kill('SIGKILL');
+  await rm(data, { recursive: true });
 
-    for (const [place, backup] of backups.entries()) {
-      const restored = join(dirname(data), `elsewhere ${place}/data`);
-      const { exitCode, stderr } = await runTidegate('restore', backup.target, '--data', restored);
-      assert.deepEqual([exitCode, stderr], [0, '']);
-      const other = await startServerProcess(t, { data: restored, nowMs: lastMs + LEASE_OVER_MS });
-      for (const { hour, links, manifest } of backup.published) {
-        for (const [link, bytes] of links) assert.deepEqual(await downloadPackage(movedTo(other, link)), bytes);
-        assert.equal(await manifestOf(other, token, hour), manifest);
-      }
-      other.clock.set(Math.max(other.clock.nowMs(), hourEndMs(backup.until)));
-      const names: string[] = [];
-      for (let hour = HOUR; hour <= backup.until; hour = addHours(hour, 1))
-        names.push(...(await exportedNames(other.baseUrl, other.clock, hour)));
-      assertExportedOnce(backup.acknowledged, names);
-      t.diagnostic(`${backup.acknowledged.size} acknowledged before, ${names.length} in the backup`);
-      const verified = await runTidegate('verify', '--data', restored);
-      assert.deepEqual([verified.exitCode, verified.stderr], [0, ''], verified.stdout);
-      await other.kill('SIGTERM');
+  for (const [place, backup] of backups.entries()) {
+    const restored = join(dirname(data), `elsewhere ${place}/data`);
+    const { exitCode, stderr } = await runTidegate('restore', backup.target, '--data', restored);
+    assert.deepEqual([exitCode, stderr], [0, '']);
+    const other = await startServerProcess(t, { data: restored, nowMs: lastMs + LEASE_OVER_MS });
+    for (const { hour, links, manifest } of backup.published) {
+      for (const [link, bytes] of links) assert.deepEqual(await downloadPackage(movedTo(other, link)), bytes);
+      assert.equal(await manifestOf(other, token, hour), manifest);
     }
-  },
-);
+    other.clock.set(Math.max(other.clock.nowMs(), hourEndMs(backup.until)));
+    const names: string[] = [];
+    for (let hour = HOUR; hour <= backup.until; hour = addHours(hour, 1))
+      names.push(...(await exportedNames(other.baseUrl, other.clock, hour)));
+    assertExportedOnce(backup.acknowledged, names);
+    t.diagnostic(`${backup.acknowledged.size} acknowledged before, ${names.length} in the backup`);
+    const verified = await runTidegate('verify', '--data', restored);
+    assert.deepEqual([verified.exitCode, verified.stderr], [0, ''], verified.stdout);
+    await other.kill('SIGTERM');
+  }
+});
 
 /** A backup of a data directory with a published hour and an open one, and where it came from. */
 async function makeBackup(t: TestContext): Promise<{ readonly data: string; readonly target: string }> {
@@ -157,7 +153,7 @@ async function makeBackup(t: TestContext): Promise<{ readonly data: string; read
   return { data, target };
 }
 
-test('a backup', { timeout: 240_000 }, async (t) => {
+test('a backup', async (t) => {
   const { data, target } = await makeBackup(t);
 
   await t.test('whose restore was killed is served only when restore was run again', async (t) => {

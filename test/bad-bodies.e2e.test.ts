@@ -153,7 +153,7 @@ test('bodies that cannot be taken', async (t) => {
     });
   }
 
-  await t.test('9 MiB that never end: 413 as soon as it is too much', { timeout: 30_000 }, async () => {
+  await t.test('9 MiB that never end: 413 as soon as it is too much', async () => {
     const socket = connect(server.port, server.host);
     socket.on('error', () => undefined); // the server may close while we still write
     socket.write(`POST ${WEB} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
@@ -165,22 +165,18 @@ test('bodies that cannot be taken', async (t) => {
     socket.destroy();
   });
 
-  await t.test(
-    '9 MiB that still come after the 413: the client may send them and go on',
-    { timeout: 30_000 },
-    async () => {
-      // Many clients give up as soon as a write fails, and never read the answer.
-      const socket = connect(server.port, server.host);
-      socket.write(`POST ${WEB} HTTP/1.1\r\nHost: x\r\nContent-Length: ${9 * MIB}\r\n\r\n `);
-      const [refusal] = (await once(socket, 'data')) as [Buffer];
-      assert.match(refusal.toString(), /^HTTP\/1\.1 413 /);
-      socket.write(Buffer.alloc(9 * MIB - 1, ' '));
-      socket.write(`POST ${WEB} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]`);
-      const [next] = (await once(socket, 'data')) as [Buffer];
-      assert.match(next.toString(), /^HTTP\/1\.1 200 /);
-      socket.destroy();
-    },
-  );
+  await t.test('9 MiB that still come after the 413: the client may send them and go on', async () => {
+    // Many clients give up as soon as a write fails, and never read the answer.
+    const socket = connect(server.port, server.host);
+    socket.write(`POST ${WEB} HTTP/1.1\r\nHost: x\r\nContent-Length: ${9 * MIB}\r\n\r\n `);
+    const [refusal] = (await once(socket, 'data')) as [Buffer];
+    assert.match(refusal.toString(), /^HTTP\/1\.1 413 /);
+    socket.write(Buffer.alloc(9 * MIB - 1, ' '));
+    socket.write(`POST ${WEB} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]`);
+    const [next] = (await once(socket, 'data')) as [Buffer];
+    assert.match(next.toString(), /^HTTP\/1\.1 200 /);
+    socket.destroy();
+  });
 
   const tables = await exportRows(server, HOUR);
   await t.test('leave nothing behind but what was acknowledged', () => {

@@ -54,7 +54,7 @@ async function exportHours(server: ServerProcess, hours: number): Promise<string
   return names;
 }
 
-describe('several collector processes', { timeout: 240_000 }, () => {
+describe('several collector processes', () => {
   it('lose and double nothing while hours end and they are killed again and again, one or all at once', async (t) => {
     const server = await startWithCollectors(t);
     const stream = startStream(t, server, { prefix: 'k', resends: true });

@@ -57,7 +57,7 @@ const isTraceable = ((): boolean => {
 })();
 const skip = isTraceable || process.env.CI === 'true' ? false : 'strace is missing; apt-get install strace';
 
-describe('a server that dies', { skip, timeout: 600_000 }, () => {
+describe('a server that dies', { skip }, () => {
   for (const [place, point] of CRASH_POINTS.entries()) {
     it(`${point.name}: keeps what it acknowledged, once, and what it published as it was`, async (t) => {
       for (const history of histories(point, 2, place)) await liveThrough(t, point, history);

@@ -38,7 +38,7 @@ const CRASH_POINTS: readonly CrashPoint[] = [
   { name: "when the catalog's log is cut", call: 'ftruncate', counts: [2, 3], isSpread: true },
 ];
 
-describe('a server that dies while it erases', { skip: NO_TRACE, timeout: 600_000 }, () => {
+describe('a server that dies while it erases', { skip: NO_TRACE }, () => {
   for (const point of CRASH_POINTS) {
     it(`${point.name}: the next one goes on, and leaves nothing of the visitor and all of the others`, async (t) => {
       let deaths = 0;
@@ -87,15 +87,14 @@ async function dieAndGoOn(t: TestContext, { name, call, path }: CrashPoint, coun
   let hasDied = false;
   if (doomed) {
     doomed.clock.set(hourEndMs(addHours(HOUR, 1)));
-    const end = doomed.ended.then(() => true);
-    // A poll fails a moment before the death is known.
+    let isGone = false;
+    void doomed.ended.then(() => (isGone = true));
+    // A call fails a moment before the death is known.
+    const untilGone = (): Promise<boolean> => waitUntil('the server that gave no answer is dead', () => isGone);
     hasDied =
       asked === undefined
-        ? await end.then(() => file !== undefined) // such a file is touched by an erasure alone: it died before its answer had come
-        : await untilErased(serverOf(doomed), asked).then(
-            () => false,
-            () => end,
-          );
+        ? (await untilGone()) && file !== undefined // such a file is touched by an erasure alone: it died before its answer had come
+        : await untilErased(serverOf(doomed), asked).then(() => false, untilGone);
     await doomed.kill('SIGKILL');
   }
 
@@ -120,7 +119,7 @@ async function ask(server: ServerProcess): Promise<string> {
   return (await eraseVisitors(serverOf(server), [VICTIM])).receiptId;
 }
 
-describe('an erasure behind a server that died', { timeout: 120_000 }, () => {
+describe('an erasure behind a server that died', () => {
   it("takes server events of the visitor's login user in an hour that nobody had prepared", async (t) => {
     const data = await newDataDirectory(t);
     const changes = { collectors: 1 };
@@ -155,7 +154,7 @@ async function postVictim({ baseUrl }: ServerProcess, n = 'gone'): Promise<void>
   assert.equal(response.status, 200);
 }
 
-describe('erasures beside collectors that go on', { timeout: 240_000 }, () => {
+describe('erasures beside collectors that go on', () => {
   it('take the visitor out of every hour, and not one event of the others', async (t) => {
     const data = await newDataDirectory(t);
     const server = await startServerProcess(t, {

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { downloadPackage, ExportClient, getToken } from '../src/client/export-client.ts';
 import type { DataType } from '../src/events/data-types.ts';
-import { addHours, formatBeijingHour, hourEndMs, hourStartMs } from '../src/events/hour.ts';
+import { addHours, formatBeijingHour, hourEndMs, hourOf, hourStartMs } from '../src/events/hour.ts';
+import { systemClock } from '../src/lib/clock.ts';
 import { EXPORT_COLUMNS } from './helpers/export-rows.ts';
 import { readLegacy } from './helpers/legacy-client.ts';
 import { parseCsv } from './helpers/parse-csv.ts';
@@ -23,7 +24,7 @@ test('extended columns of clicks and activations', async (t) => {
   const set = await runTidegate('project', 'set', '--data', data, '--ai', ai, '--extended-columns', 'on');
   assert.equal(set.exitCode, 0, set.stderr);
   const link = await addLink(server, 'ad');
-  const hour = addHours(server.hour, 7);
+  const hour = addHours(hourOf(systemClock.nowMs()), 1); // the command's next hour, or one later when that has turned meanwhile
   clock.set(hourStartMs(hour) + 60_000);
   const path = `/l/${link.linkId}?imei=867530912345678&OAID=oaid,1&from=x`;
   assert.equal((await send(server, { path, method: 'GET', headers: { Host: 'ads.example.com' } })).status, 302);

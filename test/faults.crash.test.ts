@@ -21,7 +21,7 @@ const NOW_MS = HOUR_START_MS + 60_000;
 const FINISHED_WITHIN_MS = 60_000;
 const DISK_BYTES = 24 * 1024 * 1024;
 
-describe('a full disk', { skip: NO_MOUNTS, timeout: 240_000 }, () => {
+describe('a full disk', { skip: NO_MOUNTS }, () => {
   for (const part of ['', 'hour-log'] as const) {
     const where = part === '' ? 'the whole data directory' : 'the hour log alone';
 
@@ -47,7 +47,7 @@ describe('a full disk', { skip: NO_MOUNTS, timeout: 240_000 }, () => {
       assert.deepEqual(await segmentsOf(data), segments, 'refused requests leave no files on a full disk');
 
       makeRoom();
-      await waitUntil('the idle server is ready again', () => isReady(server), 10_000);
+      await waitUntil('the idle server is ready again', () => isReady(server));
       assert.ok(await postNames(server.baseUrl, ['afterwards']));
       stream.acknowledged.add('afterwards');
       server.clock.set(hourEndMs(HOUR));
@@ -110,7 +110,7 @@ describe('a full disk', { skip: NO_MOUNTS, timeout: 240_000 }, () => {
   });
 });
 
-describe('a disk whose sync fails (EIO)', { skip: NO_TRACE, timeout: 120_000 }, () => {
+describe('a disk whose sync fails (EIO)', { skip: NO_TRACE }, () => {
   it('acknowledges nothing of the group, gives the segment up, and goes on in a new one', async (t) => {
     const data = await newDataDirectory(t);
     const server = await startServerProcess(t, { data, nowMs: NOW_MS });
@@ -128,7 +128,7 @@ describe('a disk whose sync fails (EIO)', { skip: NO_TRACE, timeout: 120_000 }, 
     const [given] = await segmentsOf(data);
     await fault.stop();
 
-    await waitUntil('the server is ready again', () => isReady(server), 10_000);
+    await waitUntil('the server is ready again', () => isReady(server));
     assert.ok(await postNames(server.baseUrl, ['refused', 'in a new segment']));
     const after = await segmentsOf(data);
     assert.equal(after.length, 2, 'a new segment');
@@ -148,7 +148,7 @@ describe('a disk whose sync fails (EIO)', { skip: NO_TRACE, timeout: 120_000 }, 
     const stream = startStream(t, server);
     await stream.reach(200);
     const fault = await injectFault(t, server.pid, 'fdatasync:error=EIO:when=5+40');
-    await waitUntil('three segments were given up', async () => (await segmentsOf(data)).length >= 4, 60_000);
+    await waitUntil('three segments were given up', async () => (await segmentsOf(data)).length >= 4);
     await fault.stop();
     await stream.reach(stream.acknowledged.size + 200);
     await stream.stop();
@@ -157,7 +157,7 @@ describe('a disk whose sync fails (EIO)', { skip: NO_TRACE, timeout: 120_000 }, 
   });
 });
 
-describe('an append that hangs across the end of its hour', { skip: NO_TRACE, timeout: 240_000 }, () => {
+describe('an append that hangs across the end of its hour', { skip: NO_TRACE }, () => {
   const points = [
     { name: 'in its sync, and is counted, since its frame is whole', call: 'fdatasync', hours: [HOUR] },
     { name: 'before its write, and is written again in the next', call: 'pwritev', hours: [addHours(HOUR, 1)] },

@@ -27,7 +27,7 @@ import { runTidegate } from './helpers/tidegate-command.ts';
 
 const FIXTURES = join(import.meta.dirname, 'data/formats');
 
-describe('a data directory of an older format', { timeout: 120_000 }, () => {
+describe('a data directory of an older format', () => {
   const archives = readdirSync(FIXTURES).sort();
 
   it('V1 is kept for the format of this version', () => {
@@ -63,7 +63,7 @@ describe('a data directory of an older format', { timeout: 120_000 }, () => {
   }
 });
 
-describe('a data directory of a newer format', { timeout: 60_000 }, () => {
+describe('a data directory of a newer format', () => {
   it('V2 is refused when its catalog is newer', async (t) => {
     const data = await newDataDirectory(t);
     const catalog = new DatabaseSync(join(data, 'catalog.sqlite'));

@@ -9,6 +9,7 @@ import { switchOff } from '../scripts/guards/guard.ts';
 import { runTests } from '../scripts/guards/run-tests.ts';
 import { judge } from '../scripts/guards/verdict.ts';
 import { temporaryFolder } from './helpers/temporary-folder.ts';
+import { PATIENCE_MS } from './helpers/wait-until.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -59,7 +60,7 @@ describe('a guard that is switched off', () => {
     },
   ];
 
-  for (const { what, body, isSeen, line, timeoutMs = 30_000 } of cases) {
+  for (const { what, body, isSeen, line, timeoutMs = PATIENCE_MS } of cases) {
     it(what, async (t) => {
       const folder = await temporaryFolder(t);
       const head = "import assert from 'node:assert/strict';\nimport { describe, it } from 'node:test';\n";

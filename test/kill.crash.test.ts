@@ -12,7 +12,7 @@ const EVENTS_PER_REQUEST = 20;
 const EVENTS_BEFORE_KILL = 12_000;
 
 describe('kill -9 of a server under load', () => {
-  it('loses no acknowledged event and doubles none', { timeout: 120_000 }, async (t) => {
+  it('loses no acknowledged event and doubles none', async (t) => {
     const data = await newDataDirectory(t);
     const nowMs = HOUR_START_MS + 60_000;
     const changes = { segmentBytes: 1024 * 1024 };

@@ -29,7 +29,7 @@ const MOMENTS = [
 
 describe('kill -9 while 1.0 packages are made', () => {
   for (const [place, { what, isReached }] of MOMENTS.entries()) {
-    it(`${what}: they are made again`, { timeout: 120_000 }, async (t) => {
+    it(`${what}: they are made again`, async (t) => {
       const hour = addHours(hourOf(HOUR_START_MS), place);
       const data = await newDataDirectory(t);
       const project = TEST_PROJECT;

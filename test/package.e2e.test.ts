@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
+import { atEnd } from './helpers/at-end.ts';
+import { PATIENCE_MS } from './helpers/wait-until.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** Folders of the PATH that are the user's own, not those that npm puts in front for a script. */
@@ -51,11 +53,12 @@ describe('the npm package', () => {
     assert.equal(project.name, 'Packed');
   });
 
-  it('serves until SIGTERM on Node 24', async () => {
+  it('serves until SIGTERM on Node 24', async (t) => {
     const server = spawn(tidegate, ['serve', '--data', data, '--listen', '127.0.0.1:0'], {
       env: onNode24,
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    atEnd(t, () => server.kill('SIGKILL'));
     const [line] = (await once(createInterface(server.stdout), 'line')) as [string];
     const response = await fetch(`${/http:\/\/[^ ]+/.exec(line)![0]}/readyz`);
     assert.equal(response.status, 200, await response.text());
@@ -82,7 +85,7 @@ function run(
   args: readonly string[],
   options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
 ): SpawnSyncReturns<string> {
-  return spawnSync(program, args, { encoding: 'utf8', ...options });
+  return spawnSync(program, args, { encoding: 'utf8', timeout: PATIENCE_MS, ...options });
 }
 
 /** Gives what a program printed. */

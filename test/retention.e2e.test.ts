@@ -17,7 +17,7 @@ import {
 } from '../src/events/hour.ts';
 import { atEnd } from './helpers/at-end.ts';
 import { startTestServer, type TestServer } from './helpers/test-server.ts';
-import { waitUntil } from './helpers/wait-until.ts';
+import { PATIENCE_MS, waitUntil } from './helpers/wait-until.ts';
 
 const DAY_MS = 24 * HOUR_MS;
 
@@ -57,10 +57,14 @@ describe('retention', () => {
     const client = await clientOf(server);
     await finishedLink(client, formatBeijingHour(hour));
     server.clock.set(hourEndMs(hour) + 90 * DAY_MS);
-    await waitUntil('the hours up to the clock are sealed', async () => {
-      const hours = await readdir(join(server.data, 'hour-log', 'hours'));
-      return hours.includes(formatUtcHour(addHours(hourOf(server.clock.nowMs()), -1)));
-    });
+    await waitUntil(
+      'the hours up to the clock are sealed',
+      async () => {
+        const hours = await readdir(join(server.data, 'hour-log', 'hours'));
+        return hours.includes(formatUtcHour(addHours(hourOf(server.clock.nowMs()), -1)));
+      },
+      2 * PATIENCE_MS,
+    ); // a month of hours, each sealed with five syncs
     server.clock.set(hourEndMs(hour) + HOUR_MS);
     assert.equal((await client.exportHour('page', { date: formatBeijingHour(hour) })).status, 'FINISHED');
     assert.deepEqual(await hourFolders(server, 'packages'), [1]);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { cpuMs } from './helpers/cpu-time.ts';
 import { getToken } from '../src/client/export-client.ts';
 import { addHours, HOUR_MS, hourOf } from '../src/events/hour.ts';
 import { HOUR_START_MS } from './helpers/event-rows.ts';
@@ -192,9 +193,9 @@ test('a request whose actions would take a minute to be tried is refused, howeve
   );
   const post = (elements: readonly object[]) => send(server, { path: PATH, body: JSON.stringify(elements) });
   for (const odd of [{}, { p: ['/odd'] }]) {
-    const startedMs = performance.now();
+    const startedMs = cpuMs();
     assertRefused(await post(events.map((event) => ({ ...event, ...odd }))), 413, 'too_large');
-    const tookMs = performance.now() - startedMs;
+    const tookMs = cpuMs() - startedMs;
     assert.ok(tookMs < 10_000, `it took ${Math.round(tookMs)} ms`);
   }
   const usual = Array.from({ length: 500 }, (_, place) =>

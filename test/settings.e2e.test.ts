@@ -6,7 +6,8 @@ import type { SettingTable } from '../src/catalog/catalog.ts';
 import { openDataCatalog } from '../src/catalog/data-catalog.ts';
 import { nextHourAfter } from '../src/catalog/setting-timeline.ts';
 import { downloadPackage, ExportClient, getToken } from '../src/client/export-client.ts';
-import { addHours, formatBeijingHour, hourEndMs, hourOf, HOUR_MS, type Hour } from '../src/events/hour.ts';
+import { addHours, formatBeijingHour, hourEndMs, hourOf, hourStartMs, HOUR_MS, type Hour } from '../src/events/hour.ts';
+import { systemClock } from '../src/lib/clock.ts';
 import { HOUR_START_MS } from './helpers/event-rows.ts';
 import { send, sendEvents } from './helpers/send-events.ts';
 import { newDataDirectory, startServerProcess } from './helpers/server-process.ts';
@@ -231,6 +232,7 @@ describe('tidegate project set', () => {
 
   it('records who changed what and when, and shows it', async (t) => {
     const which = await newProject(t);
+    const tomorrow = hourStartMs(addHours(hourOf(systemClock.nowMs()), 24)); // the next hour may begin while the test runs
     const set = await runTidegate(
       'project',
       'set',
@@ -239,6 +241,8 @@ describe('tidegate project set', () => {
       'off',
       '--retention-days',
       '30',
+      '--from',
+      new Date(tomorrow).toISOString(),
       '--by',
       'ada',
     );

@@ -17,7 +17,7 @@ import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from './helpers/at-end.ts';
 import { temporaryFolder } from './helpers/temporary-folder.ts';
-import { waitUntil } from './helpers/wait-until.ts';
+import { PATIENCE_MS, waitUntil } from './helpers/wait-until.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -120,6 +120,7 @@ function runSetup(
     cwd: clone,
     env: { ...process.env, PATH: path },
     encoding: 'utf8',
+    timeout: PATIENCE_MS,
   });
   return { status, stderr };
 }

@@ -10,9 +10,9 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { headerLine } from '../src/events/data-types.ts';
 import { atEnd } from './helpers/at-end.ts';
+import { PATIENCE_MS } from './helpers/wait-until.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const STOP_TIMEOUT_MS = 10_000;
 
 describe('npm start', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tidegate-start-'));
@@ -32,7 +32,7 @@ describe('npm start', () => {
       assert.match(started.output, new RegExp(`^ {2}${key} +[0-9A-Za-z]{8,64}$`, 'm'));
     const lines = shellLines(started.output);
     assert.equal(lines.length, 3, started.output);
-    const shell = spawnSync('sh', { input: lines.join('\n'), encoding: 'utf8' });
+    const shell = spawnSync('sh', { input: lines.join('\n'), encoding: 'utf8', timeout: PATIENCE_MS });
     assert.equal(shell.stderr, '');
     const [receipt = '', link = '', ...csv] = shell.stdout.split('\n');
     assert.deepEqual(JSON.parse(receipt), { accepted: 1, rejected: 0, ignored: 0 });
@@ -55,6 +55,7 @@ describe('npm start', () => {
     const { port } = other.address() as AddressInfo;
     const unused = join(folder, 'unused');
     const child = spawnStart(['--listen', `127.0.0.1:${port}`], unused);
+    atEnd(t, () => child.kill('SIGKILL'));
     const [stderr, [code]] = await Promise.all([text(child.stderr!), once(child, 'exit')]);
     assert.match(stderr, new RegExp(`^tidegate: Cannot listen on 127\\.0\\.0\\.1, port ${port}: .+\\.\n$`));
     assert.equal(code, 2);
@@ -93,7 +94,7 @@ function spawnStart(args: readonly string[], data: string): ChildProcess {
 async function stop(child: ChildProcess): Promise<number | null> {
   if (child.exitCode !== null) return child.exitCode;
   child.kill('SIGTERM');
-  const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT_MS) })) as [number | null];
+  const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(PATIENCE_MS) })) as [number | null];
   return code;
 }
 

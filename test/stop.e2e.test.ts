@@ -16,14 +16,16 @@ import { TEST_PROJECT } from './helpers/test-server.ts';
 import { newRecentData, spawnTidegate, startTidegate, type TidegateServer } from './helpers/tidegate-server.ts';
 import { waitUntil } from './helpers/wait-until.ts';
 
-/** What a stop may take when nothing holds it up; it takes a fraction of a second. */
-const QUICK_MS = 5_000;
-/** What a stop may take whatever holds it up: HTTP answers have 20 s, everything together 28 s. */
+/** What a stop may take when nothing holds it up: less than it waits for anything. It takes a fraction of a second. */
+const QUICK_MS = 8_000;
+/** What a stop waits for at most: an export, an HTTP answer, and everything together, after which it ends with an error. */
+const EXPORT_STOP_MS = 10_000;
 const HTTP_STOP_MS = 20_000;
 const STOP_LIMIT_MS = 28_000;
-const SLACK_MS = 4_000;
+/** What it may take beyond that on a busy machine. */
+const SLACK_MS = 15_000;
 
-describe('tidegate serve, told to stop under load', { timeout: 240_000 }, () => {
+describe('tidegate serve, told to stop under load', () => {
   const ways = [
     { name: 'by SIGTERM', signal: 'SIGTERM', target: 'process', collectors: 1 },
     { name: 'by SIGINT', signal: 'SIGINT', target: 'process', collectors: 1 },
@@ -59,7 +61,7 @@ describe('tidegate serve, told to stop under load', { timeout: 240_000 }, () => 
   }
 });
 
-describe('tidegate serve, told to stop a second time', { timeout: 120_000 }, () => {
+describe('tidegate serve, told to stop a second time', () => {
   for (const collectors of [1, 2]) {
     it(`ends at once, although a request is still running, with ${collectors} collector process(es)`, async (t) => {
       const data = await newRecentData(t);
@@ -78,7 +80,7 @@ describe('tidegate serve, told to stop a second time', { timeout: 120_000 }, () 
       const begunMs = performance.now();
       server.signal('SIGTERM');
       await server.ended;
-      assert.ok(performance.now() - begunMs < 1_000);
+      assert.ok(performance.now() - begunMs < QUICK_MS);
       await assertChildrenGone(server);
       await stream.stop();
 
@@ -90,7 +92,7 @@ describe('tidegate serve, told to stop a second time', { timeout: 120_000 }, () 
   }
 });
 
-describe('tidegate serve, held up while it stops', { timeout: 240_000, concurrency: true }, () => {
+describe('tidegate serve, held up while it stops', { concurrency: true }, () => {
   it('cuts off a request that does not end', async (t) => {
     const server = await startTidegate(t, await newRecentData(t));
     await beginRequest(t, server);
@@ -139,16 +141,17 @@ describe('tidegate serve, held up while it stops', { timeout: 240_000, concurren
     const given = await taskOf(data, hour);
     assert.equal(given?.status, 'pending', 'the export takes longer than a stop waits for it');
     assert.equal(given.attempts, 0);
-    assert.ok(ms < 10_000 + SLACK_MS, `it took ${ms} ms`);
+    assert.ok(await isClaimable(data, hour), 'nobody has to wait for the end of a lease');
+    assert.ok(ms < EXPORT_STOP_MS + SLACK_MS, `it took ${ms} ms`);
 
     const next = await startTidegate(t, data);
-    await waitUntil('the hour is FINISHED', async () => (await taskOf(data, hour))?.status === 'finished', 10_000);
+    await waitUntil('the hour is FINISHED', async () => (await taskOf(data, hour))?.status === 'finished');
     await stop(next, 'SIGTERM');
     assertExportedOnce(stream.acknowledged, await exportSince(t, data, hour));
   });
 });
 
-describe('tidegate serve, told to stop while it starts', { timeout: 120_000 }, () => {
+describe('tidegate serve, told to stop while it starts', () => {
   for (const collectors of [1, 2]) {
     it(`ends, and leaves a directory that opens, with ${collectors} collector process(es)`, async (t) => {
       const data = await newRecentData(t);
@@ -182,7 +185,7 @@ async function stop(
 }
 
 async function assertChildrenGone({ children }: TidegateServer): Promise<void> {
-  await waitUntil('the collector processes are gone', () => !children.some(isRunning), 2_000);
+  await waitUntil('the collector processes are gone', () => !children.some(isRunning));
 }
 
 /** Gives the lines of a log that tell of anything but information. */
@@ -219,6 +222,19 @@ async function taskOf(data: string, hour: Hour): Promise<ExportTask | undefined>
   const catalog = await openExistingCatalog(data, systemClock);
   try {
     return (await catalog.tasks.list(TEST_PROJECT.ai, { from: hour, until: addHours(hour, 1) }))[0];
+  } finally {
+    await catalog.close();
+  }
+}
+
+/** Says whether a worker may take the hour's export now. */
+async function isClaimable(data: string, hour: Hour): Promise<boolean> {
+  const catalog = await openExistingCatalog(data, systemClock);
+  try {
+    const nowMs = systemClock.nowMs();
+    const task = await catalog.tasks.claim({ nowMs, leaseMs: 1_000, ai: TEST_PROJECT.ai, hours: [hour] });
+    if (task) await catalog.tasks.release(task, nowMs);
+    return task !== undefined;
   } finally {
     await catalog.close();
   }

@@ -14,7 +14,7 @@ const SEGMENT = /\/[0-9a-f]{10}-000001\.seg$/;
 const HOUR_FOLDER = /\/hours\/202611230400$/;
 const HOURS_FOLDER = /\/hours$/;
 
-describe('the order of syncs', { skip: NO_TRACE, timeout: 120_000 }, () => {
+describe('the order of syncs', { skip: NO_TRACE }, () => {
   let calls: readonly FileCall[];
   before(async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tidegate-test-'));

@@ -14,6 +14,8 @@ export type TestRun = {
 
 const REPORTER = new URL('./test-events-reporter.ts', import.meta.url).href;
 const OUTPUT_CHARACTERS = 2_000;
+/** What tests wait in vain for, where a guard that is switched off is seen by that: well below the time-out of a run. */
+const WAIT_MS = 30_000;
 
 /** Runs those tests of a file whose full names hold one of these texts. What is left of it after `timeoutMs` is killed. */
 export async function runTests(
@@ -77,5 +79,6 @@ function readOutcomes(path: string): readonly TestOutcome[] {
 /** What the user's shell sets for a server of their own has no part in tests, nor has a test run that this is a part of. */
 function testEnvironment(): NodeJS.ProcessEnv {
   const isLeftOut = (name: string): boolean => name.startsWith('TIDEGATE_') || name === 'NODE_TEST_CONTEXT';
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isLeftOut(name)));
+  const inherited = Object.entries(process.env).filter(([name]) => !isLeftOut(name));
+  return { ...Object.fromEntries(inherited), TEST_PATIENCE_MS: String(WAIT_MS) };
 }

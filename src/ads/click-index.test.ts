@@ -35,7 +35,7 @@ async function linksOf(index: ClickIndex, places: readonly number[]): Promise<re
 }
 
 describe('ClickIndex', () => {
-  it('adds clicks one after the other and many at once', { timeout: 60_000 }, async (t) => {
+  it('adds clicks one after the other and many at once', async (t) => {
     const { index } = await openIndex(t);
     for (let place = 0; place < 20; place += 1) await index.add(clickOf(place));
     await Promise.all(Array.from({ length: 3_000 }, (_, place) => index.add(clickOf(100 + place))));

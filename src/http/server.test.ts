@@ -97,7 +97,7 @@ describe('openHttpServer', () => {
   test('cuts the connection of a client that neither reads nor writes while its answer runs', async (t) => {
     const { promise: closed, resolve } = Promise.withResolvers<undefined>();
     const { port } = await openServer(t, (_req, res) => res.once('close', () => resolve(undefined)), {
-      limits: { idleTimeoutMs: 30 },
+      limits: { idleTimeoutMs: 1_000 }, // it counts from the connection on, and the request must be there before
     });
     get({ port, host: '127.0.0.1', path: '/collect' }).on('error', () => undefined);
     await closed;

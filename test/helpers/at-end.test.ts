@@ -6,11 +6,10 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { temporaryFolder } from './temporary-folder.ts';
+import { PATIENCE_MS } from './wait-until.ts';
 
 const AT_END = pathToFileURL(join(import.meta.dirname, 'at-end.ts')).href;
 const END_WATCH = pathToFileURL(join(import.meta.dirname, 'end-watch.ts')).href;
-/** Longer than the watch waits, on a busy machine too. */
-const TIMEOUT_MS = 60_000;
 
 describe('atEnd', () => {
   it('closes the newest first, and the rest even when one fails', async (t) => {
@@ -57,6 +56,6 @@ async function runTestFile(t: TestContext, source: string): Promise<{ status: nu
   await writeFile(file, source);
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const args = [`--import=${END_WATCH}`, '--test', '--test-reporter=spec', file];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout: TIMEOUT_MS });
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout: PATIENCE_MS });
   return { status, output: stdout + stderr };
 }

@@ -13,11 +13,10 @@ import { formatBeijingHour, type Hour } from '../../src/events/hour.ts';
 import { waitFor, type Clock } from '../../src/lib/clock.ts';
 import { atEnd } from './at-end.ts';
 import { TEST_PROJECT } from './test-server.ts';
-import { waitUntil } from './wait-until.ts';
+import { PATIENCE_MS, waitUntil } from './wait-until.ts';
 
 /** How long a post may take; longer than the 20 s that a fenced append waits for its seal. */
-const POST_TIMEOUT_MS = 25_000;
-const CALL_TIMEOUT_MS = 30_000;
+const POST_TIMEOUT_MS = 60_000;
 /** What a client waits for after a post that was not acknowledged. */
 const RESEND_PAUSE_MS = 20;
 
@@ -73,7 +72,7 @@ export class EventStream {
 
   /** Waits until so many events are acknowledged. */
   reach(count: number): Promise<unknown> {
-    return waitUntil(`${count} events are acknowledged`, () => this.acknowledged.size >= count, 60_000);
+    return waitUntil(`${count} events are acknowledged`, () => this.acknowledged.size >= count);
   }
 
   /** Lets the running requests end, and no more begin. */
@@ -102,7 +101,12 @@ export class EventStream {
 }
 
 /** Reads the names of all custom events exported in an hour, duplicates included, once the hour is FINISHED. */
-export async function exportedNames(baseUrl: string, clock: Clock, hour: Hour, timeoutMs = 60_000): Promise<string[]> {
+export async function exportedNames(
+  baseUrl: string,
+  clock: Clock,
+  hour: Hour,
+  timeoutMs = PATIENCE_MS,
+): Promise<string[]> {
   const { ai, uid, clientId, secret } = TEST_PROJECT;
   const token = await waitUntil('a token is given', () =>
     getToken({ baseUrl, clientId, secret, project: uid, ai, clock }),
@@ -113,7 +117,7 @@ export async function exportedNames(baseUrl: string, clock: Clock, hour: Hour, t
     async () => {
       const answer = await client.exportHour('custom_event', {
         date: formatBeijingHour(hour),
-        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+        signal: AbortSignal.timeout(PATIENCE_MS),
       });
       assert.notEqual(answer.status, 'ERROR', answer.errorMsg);
       return answer.status === 'FINISHED' && answer;
@@ -122,7 +126,7 @@ export async function exportedNames(baseUrl: string, clock: Clock, hour: Hour, t
   );
   const names: string[] = [];
   for (const link of finished.downloadLinks) {
-    const lines = gunzipSync(await downloadPackage(link, AbortSignal.timeout(CALL_TIMEOUT_MS)))
+    const lines = gunzipSync(await downloadPackage(link, AbortSignal.timeout(PATIENCE_MS)))
       .toString()
       .trimEnd()
       .split('\n');

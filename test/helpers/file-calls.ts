@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { accessSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { PATIENCE_MS } from './wait-until.ts';
 
 /** A call that succeeded, or a mark. */
 export type FileCall = {
@@ -41,7 +42,6 @@ const NAMES: Readonly<Record<string, FileCall['name']>> = {
   unlinkat: 'unlink',
 };
 const MARK = '/no-such-folder/mark-';
-const TIMEOUT_MS = 60_000;
 
 /** Leaves a mark in the trace. Called by the program that is traced. */
 export function mark(name: string): void {
@@ -60,7 +60,7 @@ export async function traceFileCalls(program: string, folder: string): Promise<r
   const output = join(folder, 'trace');
   const calls = ['access', 'faccessat', 'faccessat2', ...Object.keys(NAMES)].join(',');
   const strace = ['-f', '-y', '-s', '4096', '-e', `trace=${calls}`, '-o', output, process.execPath, program, folder];
-  await promisify(execFile)('strace', strace, { timeout: TIMEOUT_MS });
+  await promisify(execFile)('strace', strace, { timeout: PATIENCE_MS });
   return parseTrace(await readFile(output, 'utf8'));
 }
 

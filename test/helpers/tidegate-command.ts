@@ -1,17 +1,31 @@
 /** Runs bin/tidegate as a person does. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { PATIENCE_MS } from './wait-until.ts';
 
 export type CommandResult = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string };
 
 export const PROGRAM = join(import.meta.dirname, '../../bin/tidegate');
 
-/** Runs a command to its end and gives what it printed. */
+/** Kills a program with this process, where that ends first, as when a test hangs: a server would serve on for ever. */
+export function killAtExit(child: ChildProcess): void {
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+}
+
+/** Runs a command to its end and gives what it printed. One that hangs is killed, and has no exit code. */
 export async function runTidegate(...args: readonly string[]): Promise<CommandResult> {
   const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TIDEGATE_')));
-  const child = spawn(PROGRAM, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment });
+  const child = spawn(PROGRAM, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: environment,
+    timeout: PATIENCE_MS,
+    killSignal: 'SIGKILL',
+  });
+  killAtExit(child);
   const [stdout, stderr, [exitCode]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

@@ -9,6 +9,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { atEnd } from './at-end.ts';
 import { childPids, endWithChildren } from './server-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { killAtExit } from './tidegate-command.ts';
 import { TEST_PROJECT } from './test-server.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -51,6 +52,7 @@ export function spawnTidegate(
     env: environment,
     detached: true,
   });
+  killAtExit(child);
   const pid = child.pid!;
   let printed = '';
   let log = '';

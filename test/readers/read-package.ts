@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { PATIENCE_MS } from '../helpers/wait-until.ts';
 
 /** What a reader made of a package. Only DuckDB tells null from the empty string. */
 export type PackageContent = {
@@ -38,14 +39,17 @@ export function missingReaders(): string | undefined {
 /** Reads a package with Python's gzip and csv, quote `"` and escape `\`. */
 export async function readWithPython(path: string): Promise<PackageContent> {
   const script = join(import.meta.dirname, 'read_csv.py');
-  const { stdout } = await run('python3', [script, path], { maxBuffer: OUTPUT_BYTES });
+  const { stdout } = await run('python3', [script, path], { maxBuffer: OUTPUT_BYTES, timeout: PATIENCE_MS });
   return JSON.parse(stdout) as PackageContent;
 }
 
 /** Reads a package with commons-csv and commons-compress, which stops after the first gzip member. Takes about a second. */
 export async function readWithCommonsCsv(path: string): Promise<PackageContent> {
   const source = join(import.meta.dirname, 'ReadCsv.java');
-  const { stdout } = await run('java', ['-cp', JARS.join(':'), source, path], { maxBuffer: OUTPUT_BYTES });
+  const { stdout } = await run('java', ['-cp', JARS.join(':'), source, path], {
+    maxBuffer: OUTPUT_BYTES,
+    timeout: PATIENCE_MS,
+  });
   return JSON.parse(stdout) as PackageContent;
 }
 
