@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -16,7 +16,7 @@ import { exportRows, type TableRow } from './helpers/export-rows.ts';
 import { askLegacy, legacyLinks, legacyToken, readLegacy, type LegacyTables } from './helpers/legacy-client.ts';
 import { readMetrics } from './helpers/read-metrics.ts';
 import { sendEvents } from './helpers/send-events.ts';
-import { findPackages } from './helpers/stored-packages.ts';
+import { findPackages, listPackages } from './helpers/stored-packages.ts';
 import { startTestServer, TEST_PROJECT, type TestServer } from './helpers/test-server.ts';
 import { runTidegate } from './helpers/tidegate-command.ts';
 import { waitUntil } from './helpers/wait-until.ts';
@@ -194,7 +194,7 @@ test('links to packages end at once when their hour is removed, and packages go 
   server.clock.set(hourEndMs(HOUR));
   const [link] = await legacyLinks(server, DATE);
   const keys = async (): Promise<readonly string[]> =>
-    (await readdir(join(server.data, 'packages'), { recursive: true })).filter((key) => /\/v1\/.*\.gz$/.test(key));
+    (await listPackages(server.data)).filter((key) => /\/v1\/.*\.gz$/.test(key));
   assert.equal((await keys()).length, 4);
 
   const catalog = await openDataCatalog(server.data, server.clock);

@@ -159,9 +159,10 @@ async function finishedHour(client: ExportClient, hour: Hour): Promise<void> {
   );
 }
 
-/** How many hours each project has a folder for. */
+/** How many hours each project has a folder for. A folder may go while it is looked at. */
 async function hourFolders(server: TestServer, store: 'packages'): Promise<number[]> {
   const root = join(server.data, store);
   const projects = await readdir(root).catch(() => []);
-  return Promise.all(projects.map(async (ai) => (await readdir(join(root, ai))).length));
+  const hours = await Promise.all(projects.map((ai) => readdir(join(root, ai)).catch(() => [])));
+  return hours.map(({ length }) => length).filter((count) => count > 0);
 }
