@@ -15,7 +15,7 @@ import { assertExportedOnce, EventStream, exportedNames } from './helpers/event-
 import { flipByte } from './helpers/run-files.ts';
 import { newDataDirectory, startServerProcess, type ServerProcess } from './helpers/server-process.ts';
 import { TEST_PROJECT } from './helpers/test-server.ts';
-import { runTidegate } from './helpers/tidegate-command.ts';
+import { PROGRAM, runTidegate } from './helpers/tidegate-command.ts';
 import { waitUntil } from './helpers/wait-until.ts';
 
 const HOUR = hourOf(HOUR_START_MS);
@@ -65,7 +65,7 @@ function exists(...path: readonly string[]): () => boolean {
 
 /** Starts a command without waiting for its end; killed with the test. */
 function startCommand(t: TestContext, ...args: readonly string[]) {
-  const child = spawn(join(import.meta.dirname, '../bin/tidegate'), args, { stdio: 'ignore' });
+  const child = spawn(PROGRAM, args, { stdio: 'ignore' });
   const ended = once(child, 'exit');
   atEnd(t, () => (child.kill('SIGKILL'), ended));
   return { child, ended };

@@ -22,7 +22,7 @@ import { NO_TRACE } from './helpers/machine-faults.ts';
 import { newDataDirectory, startServerProcess } from './helpers/server-process.ts';
 import { findPackages } from './helpers/stored-packages.ts';
 import { temporaryFolder } from './helpers/temporary-folder.ts';
-import { runTidegate } from './helpers/tidegate-command.ts';
+import { PROGRAM, runTidegate } from './helpers/tidegate-command.ts';
 import { PATIENCE_MS, waitUntil } from './helpers/wait-until.ts';
 
 const HOUR = hourOf(HOUR_START_MS);
@@ -30,7 +30,6 @@ const ENDED_MS = HOUR_START_MS + HOUR_MS + 1_000;
 const RETENTION_DAYS = 15;
 const PAST_RETENTION_MS = HOUR_START_MS + (RETENTION_DAYS + 2) * 24 * HOUR_MS;
 const CHANGES = { packageBytes: 600, retentionDays: RETENTION_DAYS, retentionDoubtMs: 0 };
-const PROGRAM = join(import.meta.dirname, '../bin/tidegate');
 
 /** Where the directory stands when the doomed server is started on it. */
 type Stage = 'stored' | 'prepared' | 'published';

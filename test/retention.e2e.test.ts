@@ -16,6 +16,7 @@ import {
   type Hour,
 } from '../src/events/hour.ts';
 import { atEnd } from './helpers/at-end.ts';
+import { readBelow } from './helpers/stored-packages.ts';
 import { startTestServer, type TestServer } from './helpers/test-server.ts';
 import { PATIENCE_MS, waitUntil } from './helpers/wait-until.ts';
 
@@ -159,10 +160,10 @@ async function finishedHour(client: ExportClient, hour: Hour): Promise<void> {
   );
 }
 
-/** How many hours each project has a folder for. A folder may go while it is looked at. */
+/** How many hours each project has a folder for. */
 async function hourFolders(server: TestServer, store: 'packages'): Promise<number[]> {
-  const root = join(server.data, store);
-  const projects = await readdir(root).catch(() => []);
-  const hours = await Promise.all(projects.map((ai) => readdir(join(root, ai)).catch(() => [])));
-  return hours.map(({ length }) => length).filter((count) => count > 0);
+  return readBelow(join(server.data, store), async (root) => {
+    const projects = await readdir(root);
+    return Promise.all(projects.map(async (ai) => (await readdir(join(root, ai))).length));
+  });
 }

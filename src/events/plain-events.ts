@@ -32,7 +32,7 @@ import { PlainVisitor } from './plain-visitor.ts';
 import { KEY_TIME_BYTES, RECORD_HEADER_BYTES, type RecordWriter } from './record-writer.ts';
 import { writeTag } from './tag-record.ts';
 import { TapeActionFields } from './tape-action-fields.ts';
-import { integerOf, isRawText, writeHex, writeTime } from './tape-bytes.ts';
+import { integerOf, isFilledText, isRawText, writeHex, writeTime } from './tape-bytes.ts';
 
 /** Data types whose events this takes, with what it has to know of each. */
 const PLAIN_TYPES = {
@@ -243,7 +243,7 @@ export class PlainEvents {
       const count = this.#tape.values.ends[first + places.e]! - this.#tape.values.starts[first + places.e]!;
       if (count === 0 || count > MAX_ACTION_ELEMENTS) return false;
     }
-    if (dataType === 'custom_event' && !this.#visitor.isFilledText(first, places.n)) return false;
+    if (dataType === 'custom_event' && !isFilledText(this.#tape.values, first, places.n)) return false;
     this.#columns.pageId = null;
     this.#columns.domain = null;
     if (dataType === 'visit') return true;

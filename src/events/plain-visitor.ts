@@ -8,7 +8,7 @@ import { VALUE, type JsonTape } from '../wire/json-tape.ts';
 import type { KeyPlaces } from './column-plan.ts';
 import { pageRequestId, vstRequestId } from './ids.ts';
 import type { RecordWriter } from './record-writer.ts';
-import { isRawText } from './tape-bytes.ts';
+import { isFilledText, isRawText } from './tape-bytes.ts';
 
 const VISITOR_WIDTH = 64;
 const SESSION_WIDTH = 50;
@@ -43,7 +43,7 @@ export class PlainVisitor {
     const { json, values } = this.#tape;
     const { view } = this.#writer; // the text stands at its front
     const { kinds, starts, ends } = values;
-    if (!this.isFilledText(first, u) || !isRawText(kinds[first + u]!)) return false;
+    if (!isFilledText(values, first, u) || !isRawText(kinds[first + u]!)) return false;
     const uStart = starts[first + u]!;
     const uEnd = ends[first + u]!;
     if (uEnd - uStart > VISITOR_WIDTH) return false;
@@ -68,13 +68,6 @@ export class PlainVisitor {
     this.#session = json.toString('utf8', sStart, sEnd);
     this.#visitId = undefined;
     return true;
-  }
-
-  /** Says whether a value of the event is a text that is not empty. */
-  isFilledText(first: number, place: number): boolean {
-    if (place < 0) return false;
-    const { kinds, starts, ends } = this.#tape.values;
-    return kinds[first + place]! >= VALUE.text && ends[first + place]! > starts[first + place]!;
   }
 
   /** Gives the key of the visit. */

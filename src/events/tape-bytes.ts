@@ -1,5 +1,5 @@
 /** Reads and writes single values of a tape as bytes. Called several times for every event, so: no strings. */
-import { VALUE } from '../wire/json-tape.ts';
+import { VALUE, type JsonTape } from '../wire/json-tape.ts';
 
 const BACKSLASH = 0x5c;
 /** Two hex digits for each byte, as they are written. */
@@ -51,6 +51,12 @@ function nibble(code: number): number {
 /** Says whether a value is a text whose bytes are itself. */
 export function isRawText(kind: number): boolean {
   return kind === VALUE.text || kind === VALUE.quotedText;
+}
+
+/** Says whether an event, whose values begin at `first`, has a text at this place that is not empty. */
+export function isFilledText({ kinds, starts, ends }: JsonTape['values'], first: number, place: number): boolean {
+  if (place < 0) return false;
+  return kinds[first + place]! >= VALUE.text && ends[first + place]! > starts[first + place]!;
 }
 
 /** Writes a non-negative time as eight bytes, the highest first, with these bits flipped in the upper four. */

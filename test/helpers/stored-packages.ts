@@ -20,7 +20,7 @@ export function listPackages(data: string): Promise<readonly string[]> {
 }
 
 /** Reads anew what lies below a folder when something of it was deleted meanwhile. */
-async function readBelow<T>(root: string, read: (root: string) => Promise<T>): Promise<T> {
+export async function readBelow<T>(root: string, read: (root: string) => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await read(root);

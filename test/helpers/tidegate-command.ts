@@ -9,6 +9,11 @@ export type CommandResult = { readonly exitCode: number | null; readonly stdout:
 
 export const PROGRAM = join(import.meta.dirname, '../../bin/tidegate');
 
+/** Gives this process's environment without what the user's shell sets for a server of their own. */
+export function userEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TIDEGATE_')));
+}
+
 /** Kills a program with this process, where that ends first, as when a test hangs: a server would serve on for ever. */
 export function killAtExit(child: ChildProcess): void {
   const kill = (): void => void child.kill('SIGKILL');
@@ -18,10 +23,9 @@ export function killAtExit(child: ChildProcess): void {
 
 /** Runs a command to its end and gives what it printed. One that hangs is killed, and has no exit code. */
 export async function runTidegate(...args: readonly string[]): Promise<CommandResult> {
-  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TIDEGATE_')));
   const child = spawn(PROGRAM, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: environment,
+    env: userEnvironment(),
     timeout: PATIENCE_MS,
     killSignal: 'SIGKILL',
   });

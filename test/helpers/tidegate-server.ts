@@ -9,11 +9,10 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { atEnd } from './at-end.ts';
 import { childPids, endWithChildren } from './server-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
-import { killAtExit } from './tidegate-command.ts';
+import { killAtExit, PROGRAM, userEnvironment } from './tidegate-command.ts';
 import { TEST_PROJECT } from './test-server.ts';
 import { waitUntil } from './wait-until.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../bin/tidegate');
 const HOURS_BEFORE_MS = 6 * 3_600_000;
 
 export type End = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
@@ -46,10 +45,9 @@ export function spawnTidegate(
   data: string,
   ...options: readonly string[]
 ): Omit<TidegateServer, 'children' | 'baseUrl'> & { readonly printed: () => string } {
-  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TIDEGATE_')));
   const child = spawn(PROGRAM, ['serve', '--data', data, '--listen', '127.0.0.1:0', ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: environment,
+    env: userEnvironment(),
     detached: true,
   });
   killAtExit(child);

@@ -1,18 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { readdirSync } from 'node:fs';
+import { describe, it } from 'node:test';
 import { SendTimeSorter, type SortedLines } from './send-time-sorter.ts';
-import { atEnd } from '../../../test/helpers/at-end.ts';
+import { temporaryFolder } from '../../../test/helpers/temporary-folder.ts';
 
 type Row = { readonly group: number; readonly sendTimeMs: number; readonly line: string };
-
-function newFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tidegate-sorter-'));
-  atEnd(t, () => rmSync(folder, { recursive: true }));
-  return folder;
-}
 
 /** Sorts rows, and gives the lines as they came out. */
 function sort(spillFolder: string, rows: readonly Row[], bufferBytes: number): readonly string[] {
@@ -63,8 +55,8 @@ function randomRows(seed: number, groups: number, groupRows: number, lineLetters
 }
 
 describe('SendTimeSorter', () => {
-  it('sorts by send time within each group, whatever fits into its buffer', (t) => {
-    const folder = newFolder(t);
+  it('sorts by send time within each group, whatever fits into its buffer', async (t) => {
+    const folder = await temporaryFolder(t);
     for (let seed = 1; seed <= 40; seed += 1) {
       const rows = randomRows(seed, 1 + (seed % 7) * 5, 1 + (seed % 5) * 40, 1 + (seed % 3) * 60);
       for (const bufferBytes of [1, 64, 300, 2_000, 1_000_000])
@@ -72,19 +64,19 @@ describe('SendTimeSorter', () => {
     }
   });
 
-  it('gives nothing of nothing', (t) => assert.deepEqual(sort(newFolder(t), [], 100), []));
+  it('gives nothing of nothing', async (t) => assert.deepEqual(sort(await temporaryFolder(t), [], 100), []));
 
-  it('sorts a group of many chunks, and the groups around it', (t) => {
+  it('sorts a group of many chunks, and the groups around it', async (t) => {
     const rows = [
       ...randomRows(1, 3, 5, 10),
       ...randomRows(2, 1, 20_000, 40).map((row) => ({ ...row, group: 3 })),
       ...randomRows(3, 3, 5, 10).map((row) => ({ ...row, group: row.group + 4 })),
     ];
-    assert.deepEqual(sort(newFolder(t), rows, 16_384), expectedOf(rows));
+    assert.deepEqual(sort(await temporaryFolder(t), rows, 16_384), expectedOf(rows));
   });
 
-  it('leaves no name on the disk, not even while it spills', (t) => {
-    const folder = newFolder(t);
+  it('leaves no name on the disk, not even while it spills', async (t) => {
+    const folder = await temporaryFolder(t);
     const sorter = new SendTimeSorter({ spillFolder: folder, bufferBytes: 100 });
     for (let row = 0; row < 100; row += 1)
       for (const _ of sorter.add(Buffer.from(`row ${row} of a person\n`), 100 - row, row === 0))
